@@ -1,0 +1,1 @@
+"""The networks: definition, weights files, inference. Knows nothing of cameras or of training."""

@@ -1,0 +1,154 @@
+"""A worker with a fault, for the keeper to live through: `faulty_worker.py FAULT FROM CAMERA MEMORY SOCKET`.
+
+FAULT begins at frame number FROM. CAMERA is "sample" or "settings" (the webcam that the settings name). The network is
+the real one with NETWORK=real, else one that calls a box in the middle a person.
+"""
+
+import os
+import signal
+import sys
+import time
+
+import numpy as np
+
+from vcam.camera import WebCamera
+from vcam.errors import SettingsError
+from vcam.files import SAMPLE, FileCamera
+from vcam.frame import planes
+from vcam.log import set_up_log
+from vcam.slots import EndedError, Sender
+from vcam.worker import work
+
+SECRET = 96  # pixels a side
+
+
+class Box:
+    """Calls the middle of every picture a person."""
+
+    def size_for(self, width, height):
+        return 64, 48
+
+    def __call__(self, picture):
+        mask = np.zeros(picture.shape[:2], np.float32)
+        mask[8:, 24:40] = 1.0
+        return mask
+
+
+class SecretCamera(FileCamera):
+    """The sample with a chequered secret in the two upper corners, where no mask keeps anything."""
+
+    def read(self):
+        frame = super().read()
+        paint_secret(planes(frame.pixels)[0])
+        return frame
+
+
+def paint_secret(luma):
+    """Black and white squares of 4 pixels; `secret_of` finds them again."""
+    size = SECRET
+    squares = (np.add.outer(np.arange(size) // 4, np.arange(size) // 4) % 2 * 219 + 16).astype(np.uint8)
+    luma[:size, :size] = luma[:size, -size:] = squares
+
+
+def secret_of(luma):
+    """How much of the secret a picture shows: contrast between neighbouring squares, 0 to 1."""
+    size = SECRET
+    squares = np.where(np.add.outer(np.arange(size) // 4, np.arange(size) // 4) % 2, 1.0, -1.0)
+    corners = (luma[:size, :size], luma[:size, -size:])
+    return max(abs(float((corner * squares).mean())) / 109.5 for corner in corners)
+
+
+class Faulty:
+    """A network that works until frame FROM."""
+
+    def __init__(self, inner, fault, start):
+        self.inner, self.fault, self.start, self.calls = inner, fault, start, 0
+
+    def size_for(self, width, height):
+        return self.inner.size_for(width, height)
+
+    def __call__(self, picture):
+        self.calls += 1
+        mask = self.inner(picture)
+        return mask if self.calls < self.start else FAULTS[self.fault](mask)
+
+
+def fail(mask):
+    raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+
+def hang(mask):
+    time.sleep(3600)
+
+
+def late(mask):
+    time.sleep(1.5)
+    return mask
+
+
+def stop(mask):
+    os.kill(os.getpid(), signal.SIGSTOP)
+    return mask
+
+
+def die(mask):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def leave(mask):
+    os._exit(3)
+
+
+def hold_the_gil(mask):
+    os.read(os.pipe()[0], 1)
+
+
+FAULTS = {
+    "none": lambda mask: mask,
+    "raise": fail,
+    "nan": lambda mask: np.full_like(mask, np.nan),
+    "one-nan": lambda mask: np.where(np.arange(mask.size).reshape(mask.shape) == 7, np.nan, mask).astype(np.float32),
+    "constant": np.ones_like,
+    "half": lambda mask: np.full_like(mask, 0.6),
+    "nearly-all": lambda mask: np.where(mask > 0.5, 1.0, 0.97).astype(np.float32),
+    "shape": lambda mask: np.ones((7, 9), np.float32),
+    "type": lambda mask: mask.astype(np.float64),
+    "range": lambda mask: mask * 255,
+    "none-at-all": lambda mask: None,
+    "late": late,
+    "hang": hang,
+    "stop": stop,
+    "die": die,
+    "leave": leave,
+}
+
+
+def main():
+    fault, start, camera, memory, socket = sys.argv[1:]
+    set_up_log()
+    try:
+        link = Sender(int(memory), int(socket))
+        if fault == "settings":
+            raise SettingsError("network.weights: the file is damaged")
+        if os.environ.get("NETWORK") == "real":
+            from vcam.network import load_network
+
+            network = load_network(link.settings.network)
+        else:
+            network = Box()
+        settings = link.settings
+        opener = (
+            (lambda: SecretCamera(SAMPLE, settings.output))
+            if camera == "sample"
+            else (lambda: WebCamera(settings.camera, settings.output))
+        )
+        work(link, Faulty(network, fault, int(start)), opener)
+    except EndedError:
+        return 0
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""What leaves the compositor: the person as filmed, everything else blurred, none of it mixed."""
+
+import numpy as np
+import pytest
+
+from tests import reference
+from tests.faulty_worker import SECRET, paint_secret, secret_of
+from vcam.compositor import blur_sigma, compose
+from vcam.frame import RawFrame, SafeFrame, empty, planes
+from vcam.mask import FrameMask
+from vcam.settings import LookSettings
+
+NOBODY = np.zeros((144, 256), np.float32)
+
+
+def soft_disc(shape, radius=0.3):
+    y, x = np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
+    return np.clip((radius - np.hypot(x, y)) * 8 + 0.5, 0, 1).astype(np.float32)
+
+
+@pytest.mark.parametrize("strength", [0.2, 0.5, 1.0])
+@pytest.mark.parametrize("shape", [(144, 256), (160, 224), (48, 64)])
+def test_the_picture_is_that_of_the_plain_formula_within_two_grey_levels(sample, strength, shape):
+    alpha = soft_disc(shape)
+    frame = sample[3]
+    safe = compose(frame, FrameMask(alpha, frame.sequence), strength)
+    for fast, plain in zip(planes(safe.pixels), reference.compose(frame.pixels, alpha, strength), strict=True):
+        assert np.abs(fast - plain).max() <= 2.0
+
+
+def test_where_the_mask_is_one_the_person_is_untouched_and_the_raw_frame_is_never_changed(sample):
+    frame = sample[0]
+    before = frame.pixels.copy()
+    alpha = soft_disc((144, 256), 0.5)
+    safe = compose(frame, FrameMask(alpha, frame.sequence), 0.5)
+    inside = slice(230, 250), slice(310, 330)
+    assert np.array_equal(planes(safe.pixels)[0][inside], planes(frame.pixels)[0][inside])
+    assert np.array_equal(frame.pixels, before)
+
+
+@pytest.mark.parametrize("mask", [None, NOBODY])
+@pytest.mark.parametrize("strength", [0.2, 1.0])
+def test_without_a_mask_or_without_a_person_everything_is_blurred(sample, mask, strength):
+    pixels = sample[0].pixels.copy()
+    paint_secret(planes(pixels)[0])
+    frame = RawFrame(pixels, 5, 0.0)
+    assert secret_of(planes(pixels)[0]) > 0.9
+    safe = compose(frame, None if mask is None else FrameMask(mask, 5), strength)
+    assert secret_of(planes(safe.pixels)[0]) < 0.01
+
+
+def test_the_weakest_blur_that_can_be_set_leaves_no_letter_readable():
+    weakest = min(value.ge for value in LookSettings.model_fields["blur"].metadata if hasattr(value, "ge"))
+    pixels = empty(1280, 720)
+    pixels[:] = 128
+    cv2 = pytest.importorskip("cv2")
+    luma = planes(pixels)[0]
+    cv2.putText(luma, "PASSWORD 1234", (60, 400), cv2.FONT_HERSHEY_SIMPLEX, 2.0, 16, 5)  # letters of 44 pixels
+    contrast = np.ptp(planes(compose(RawFrame(pixels, 1, 0.0), None, weakest).pixels)[0][350:410, 100:500].mean(0))
+    assert contrast < 20
+    assert blur_sigma(weakest) * 8 > 17
+
+
+def test_the_colour_of_the_person_does_not_bleed_into_the_background():
+    pixels = empty(640, 480)
+    y, u, v = planes(pixels)
+    y[:], u[:], v[:] = 60, 128, 128
+    y[120:360, 160:480], v[60:180, 80:240] = 220, 220  # a bright red person
+    alpha = np.zeros((480, 640), np.float32)
+    alpha[120:360, 160:480] = 1.0
+    safe = compose(RawFrame(pixels, 1, 0.0), FrameMask(alpha, 1), 0.5)
+    luma, _, red = planes(safe.pixels)
+    outside = np.ones((480, 640), bool)
+    outside[116:364, 156:484] = False
+    assert np.abs(luma[outside].astype(int) - 60).max() <= 1
+    assert np.abs(red[outside[::2, ::2]].astype(int) - 128).max() <= 1
+
+
+def test_a_mask_of_another_frame_is_refused(sample):
+    with pytest.raises(ValueError, match="mask of frame 1 can't serve frame 2"):
+        compose(RawFrame(sample[0].pixels, 2, 0.0), FrameMask(NOBODY, 1), 0.5)
+
+
+def test_the_result_is_written_where_it_is_wanted_and_nowhere_else(sample):
+    out = empty(640, 480)
+    safe = compose(sample[0], None, 0.5, out=out)
+    assert safe.pixels is out
+    with pytest.raises(ValueError, match="doesn't fit"):
+        compose(sample[0], None, 0.5, out=empty(320, 240))
+
+
+def test_nobody_else_makes_a_safe_frame(sample):
+    with pytest.raises(TypeError, match="from nobody else"):
+        SafeFrame(sample[0].pixels, object())
+
+
+def test_every_size_of_picture_can_be_composed():
+    rng = np.random.default_rng(0)
+    for width, height in [(16, 16), (18, 16), (16, 4000), (4000, 16), (1280, 720), (854, 482)]:
+        pixels = rng.integers(16, 235, (height * 3 // 2, width)).astype(np.uint8)
+        compose(RawFrame(pixels, 1, 0.0), FrameMask(soft_disc((64, 64)), 1), 0.5)
+    assert SECRET % 8 == 0

@@ -1,0 +1,86 @@
+"""Which answers of a network count as a mask."""
+
+import numpy as np
+import pytest
+
+from tests.faulty_worker import Box
+from vcam.mask import Complaints, MaskError, check, find_mask, mask_or_none
+
+SIZE = (64, 48)
+
+
+def person(value=1.0):
+    mask = np.zeros(SIZE[::-1], np.float32)
+    mask[10:40, 20:40] = value
+    return mask
+
+
+def test_a_good_mask_is_that_of_its_frame_with_firm_inside_and_outside():
+    mask = check(person(0.9), SIZE, 7)
+    assert mask.sequence == 7
+    assert set(np.unique(mask.alpha)) == {0.0, 1.0}
+
+
+def test_an_empty_room_is_a_good_mask():
+    assert check(np.zeros(SIZE[::-1], np.float32), SIZE, 1).alpha.max() == 0.0
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (person(np.nan), "nan"),
+        (person(np.inf), "inf"),
+        (person(1.5), "1.5"),
+        (person() - 0.5, "-0.5"),
+        (np.ones(SIZE[::-1], np.float32), "whole picture"),
+        (np.full(SIZE[::-1], 0.6, np.float32), "whole picture"),
+        (np.linspace(0.9, 1.0, 64 * 48, dtype=np.float32).reshape(48, 64), "100%"),
+        (person().astype(np.float64), "float64"),
+        (person().T.copy(), "64, 48"),
+        (person()[None], "1, 48, 64"),
+        (None, "NoneType"),
+        ([[0.0]], "list"),
+    ],
+)
+def test_anything_else_is_refused_with_the_reason(answer, why):
+    with pytest.raises(MaskError, match=why):
+        check(answer, SIZE, 1)
+
+
+def test_a_single_bad_number_is_enough_to_refuse():
+    for row, column in [(0, 0), (47, 63), (24, 32)]:
+        answer = person()
+        answer[row, column] = np.nan
+        with pytest.raises(MaskError):
+            check(answer, SIZE, 1)
+
+
+def test_whatever_the_network_raises_there_is_no_mask_and_one_complaint(sample):
+    class Broken(Box):
+        def __call__(self, picture):
+            raise MemoryError("CUDA out of memory")
+
+    said = []
+    complain = Complaints(said.append)
+    for _ in range(30):
+        assert mask_or_none(sample[0], Broken(), complain) is None
+    assert len(said) == 1
+    assert "CUDA out of memory" in said[0]
+    assert mask_or_none(sample[0], Box(), complain) is not None
+    assert mask_or_none(sample[0], Broken(), complain) is None
+    assert len(said) == 2
+
+
+def test_the_network_sees_the_frame_at_its_own_size_in_rgb(sample):
+    seen = []
+
+    class Curious(Box):
+        def __call__(self, picture):
+            seen.append(picture)
+            return super().__call__(picture)
+
+    assert find_mask(sample[0], Curious()).sequence == sample[0].sequence
+    assert seen[0].shape == (48, 64, 3)
+    assert seen[0].dtype == np.uint8
+    blue_board = seen[0][15, 52]  # behind the man, right
+    assert blue_board[2] > blue_board[0] + 40

@@ -1,0 +1,102 @@
+"""Settings from file, environment and command line, and sentences for what can't be used."""
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from vcam.errors import SettingsError
+from vcam.settings import Settings, config_path, fields, load_settings
+
+
+def write(text):
+    config_path().parent.mkdir(parents=True, exist_ok=True)
+    config_path().write_text(text)
+
+
+def test_without_any_source_the_defaults_hold():
+    assert load_settings() == Settings()
+    assert (load_settings().output.width, load_settings().output.height) == (1280, 720)
+
+
+def test_the_command_line_beats_the_environment_and_that_the_file(monkeypatch):
+    write("[look]\nblur = 0.3\n[output]\nwidth = 640\nheight = 480\n[camera]\nfps = 15\n")
+    monkeypatch.setenv("SEGBLUR_LOOK__BLUR", "0.4")
+    monkeypatch.setenv("SEGBLUR_OUTPUT__HEIGHT", "360")
+    settings = load_settings({"look": {"blur": "0.6"}})
+    assert (settings.look.blur, settings.output.height, settings.output.width, settings.camera.fps) == (
+        0.6,
+        360,
+        640,
+        15,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[look]\nstrenght = 3\n", "look.strenght is not a setting"),
+        ("[lok]\nblur = 0.5\n", "lok is not a setting"),
+        ("blur = 0.5\n", "blur is not a setting"),
+        ("[look]\nblur = 0\n", "look.blur can't be 0"),
+        ("[look]\nblur = 'much'\n", "look.blur can't be 'much'"),
+        ("[look]\nblur = nan\n", "look.blur can't be nan"),
+        ("[output]\nwidth = 641\n", "output.width can't be 641: must be even"),
+        ("[output]\nwidth = 10\n", "output.width can't be 10"),
+        ("look = 3\n", "look can't be 3"),
+        ("[look\n", "is not valid TOML"),
+    ],
+)
+def test_each_bad_file_gives_one_sentence_with_the_key(text, says):
+    write(text)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == 78
+
+
+@pytest.mark.parametrize("name", ["SEGBLUR_LOOK__BLURR", "SEGBLUR_BLUR", "SEGBLUR_LOOK"])
+def test_an_unknown_environment_variable_is_named(monkeypatch, name):
+    monkeypatch.setenv(name, "1")
+    with pytest.raises(SettingsError, match=name):
+        load_settings()
+
+
+def test_a_file_that_is_not_text_is_named():
+    config_path().parent.mkdir(parents=True)
+    config_path().write_bytes(b"[look]\nblur = \xff\n")
+    with pytest.raises(SettingsError, match=r"config\.toml is not valid TOML"):
+        load_settings()
+
+
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(max_size=80))
+def test_no_file_whatever_ends_in_anything_but_settings_or_one_sentence(text):
+    config_path().parent.mkdir(parents=True, exist_ok=True)
+    config_path().write_bytes(text.encode("utf-8", "surrogatepass"))
+    try:
+        load_settings()
+    except SettingsError as error:
+        assert str(error)
+
+
+def test_the_tree_is_frozen():
+    with pytest.raises(ValidationError):
+        load_settings().look.blur = 1.0
+
+
+def test_the_blur_can_not_be_switched_off():
+    for blur in (0.0, 0.19, -1.0, 1.01):
+        with pytest.raises(SettingsError):
+            load_settings({"look": {"blur": blur}})
+
+
+def test_every_setting_says_what_it_is():
+    assert all(field.description for _, _, field in fields())
+
+
+def test_a_tree_survives_the_way_to_the_worker():
+    settings = load_settings({"network": {"weights": "/tmp/some.safetensors"}, "look": {"blur": 0.7}})
+    assert Settings.model_validate(settings.model_dump(mode="json")) == settings

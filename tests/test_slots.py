@@ -1,0 +1,188 @@
+"""Frames through shared memory: newest wins, and no slot is written while it is read."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vcam.compositor import compose
+from vcam.frame import RawFrame, empty
+from vcam.settings import OutputSettings, Settings
+from vcam.slots import SLOTS, EndedError, Receiver, Sender, send
+
+SETTINGS = Settings(output=OutputSettings(width=160, height=120))
+
+
+@pytest.fixture
+def ends():
+    """Both ends in one process."""
+    receiver = Receiver(160, 120)
+    receiver.tell(SETTINGS)
+    memory, link = receiver.descriptors()
+    sender = Sender(os.dup(memory), os.dup(link))
+    receiver.started()
+    yield receiver, sender
+    receiver.close()
+    sender._link.close()
+
+
+def put(sender, value):
+    """Hand over a frame of one grey."""
+    with sender.slot() as slot:
+        if slot is None:
+            return False
+        pixels = empty(160, 120)
+        pixels[:] = value
+        sender.send(compose(RawFrame(pixels, 1, 0.0), None, 0.5, out=slot))
+        return True
+
+
+def test_a_frame_arrives_without_a_copy(ends):
+    receiver, sender = ends
+    put(sender, 77)
+    frame = receiver.take(1.0).frame
+    assert np.unique(frame.pixels).tolist() == [77]
+    assert np.shares_memory(frame.pixels, receiver._slots[0])
+
+
+def test_the_newest_frame_wins_and_the_older_slots_are_free_again(ends):
+    receiver, sender = ends
+    assert [put(sender, n) for n in (1, 2, 3, 4)] == [True, True, True, False]
+    assert receiver.take(1.0).frame.pixels[0, 0] == 3
+    assert [put(sender, n) for n in (5, 6, 7)] == [True, True, False]
+    assert receiver.take(1.0).frame.pixels[0, 0] == 6
+
+
+def test_the_frame_that_is_shown_stays_as_it_is_whatever_the_worker_does(ends):
+    receiver, sender = ends
+    put(sender, 50)
+    shown = receiver.take(1.0).frame.pixels
+    for value in range(100, 150):
+        put(sender, value)
+        assert np.unique(shown).tolist() == [50]
+    receiver.take(1.0)
+
+
+@given(st.lists(st.sampled_from(["put", "take"]), max_size=60))
+def test_in_every_order_of_events_what_is_shown_is_whole_and_never_older_than_before(events):
+    receiver = Receiver(160, 120)
+    receiver.tell(SETTINGS)
+    memory, link = receiver.descriptors()
+    sender = Sender(os.dup(memory), os.dup(link))
+    receiver.started()
+    value, shown, last = 0, None, -1
+    for event in events:
+        if event == "put":
+            value = (value + 1) % 256
+            put(sender, value)
+        else:
+            frame = receiver.take(0).frame
+            shown = frame.pixels if frame else shown
+            last = int(shown[0, 0]) if frame else last
+        if shown is not None:
+            assert np.unique(shown).tolist() == [last]
+    assert len(sender._free) >= SLOTS - 3
+    receiver.close()
+    sender._link.close()
+
+
+def test_trouble_is_told_and_forgotten_with_the_next_frame(ends):
+    receiver, sender = ends
+    sender.say("The webcam is unplugged")
+    assert receiver.take(1.0).trouble == "The webcam is unplugged"
+    sender.say("again")
+    put(sender, 9)
+    update = receiver.take(1.0)
+    assert (update.trouble, update.heard) == ("", True)
+    assert receiver.take(0.0).heard is False
+
+
+def test_only_safe_frames_leave_the_worker(ends, sample):
+    _, sender = ends
+    for raw in (sample[0], sample[0].pixels, None):
+        with pytest.raises(TypeError, match="only a SafeFrame"):
+            sender.send(raw)
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        {"frame": 3, "sequence": 1},
+        {"frame": -1, "sequence": 1},
+        {"frame": None, "sequence": 1},
+        {"frame": "0", "sequence": 1},
+        {"frame": 0},
+        {"frame": 0, "sequence": "1"},
+        {},
+        [],
+        7,
+    ],
+)
+def test_a_worker_that_speaks_nonsense_is_ended(ends, nonsense):
+    receiver, sender = ends
+    send(sender._link, nonsense)
+    with pytest.raises(EndedError):
+        receiver.take(1.0)
+
+
+def test_a_slot_that_the_keeper_holds_is_not_taken_again(ends):
+    receiver, sender = ends
+    put(sender, 1)
+    receiver.take(1.0)
+    send(sender._link, {"frame": 0, "sequence": 99})
+    with pytest.raises(EndedError):
+        receiver.take(1.0)
+
+
+def test_an_old_sequence_number_is_refused(ends):
+    receiver, sender = ends
+    put(sender, 1)
+    send(sender._link, {"frame": 1, "sequence": 1})
+    with pytest.raises(EndedError, match="comes after"):
+        receiver.take(1.0)
+
+
+@given(st.binary(min_size=1, max_size=200))
+def test_no_bytes_whatever_pass_for_a_frame(data):
+    receiver = Receiver(160, 120)
+    theirs = os.dup(receiver.descriptors()[1])
+    os.write(theirs, data)
+    try:
+        assert receiver.take(1.0).frame is None
+        message = json.loads(data)
+        assert "say" in message
+    except EndedError:
+        pass
+    finally:
+        os.close(theirs)
+        receiver.close()
+        receiver.started()
+
+
+def test_each_side_notices_the_end_of_the_other(ends):
+    receiver, sender = ends
+    receiver.close()
+    with pytest.raises(EndedError):
+        sender.listen(1.0)
+    with pytest.raises(EndedError):
+        sender.say("anybody?")
+
+
+def test_new_settings_arrive_between_two_frames(ends):
+    receiver, sender = ends
+    assert sender.settings.look.blur == 0.5
+    receiver.tell(SETTINGS.model_copy(update={"look": SETTINGS.look.model_copy(update={"blur": 0.9})}))
+    put(sender, 1)
+    assert sender.settings.look.blur == 0.9
+
+
+def test_a_worker_that_does_not_listen_never_holds_the_keeper_up():
+    receiver = Receiver(160, 120)
+    with pytest.raises(EndedError):
+        for _ in range(100_000):
+            receiver.tell(SETTINGS)
+    receiver.started()
+    receiver.close()

@@ -1,0 +1,181 @@
+"""The frame loop, with every stage failing in turn: in no case does a raw frame leave."""
+
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from tests.faulty_worker import Box, paint_secret, secret_of
+from vcam import worker
+from vcam.errors import CameraLostError
+from vcam.frame import RawFrame, SafeFrame, empty, planes
+from vcam.settings import LookSettings, Settings
+from vcam.slots import EndedError
+
+
+class Keeper:
+    """The other end of the link: takes so many frames, then is gone."""
+
+    def __init__(self, count, settings=None):
+        self.count, self.sent, self.said, self.trees = count, [], [], settings or [Settings()]
+
+    @property
+    def settings(self):
+        return self.trees[min(len(self.sent), len(self.trees) - 1)]
+
+    @contextmanager
+    def slot(self):
+        yield empty(640, 480)
+
+    def send(self, frame):
+        assert isinstance(frame, SafeFrame)
+        self.sent.append(frame)
+        if len(self.sent) == self.count:
+            raise EndedError("gone")
+
+    def say(self, sentence):
+        self.said.append(sentence)
+
+    def listen(self, timeout):
+        if len(self.said) > 3:
+            raise EndedError("gone")
+
+
+class Webcam:
+    """The sample with the secret; raises what it is told to after so many frames."""
+
+    def __init__(self, sample, trouble=None, after=3):
+        self.sample, self.trouble, self.after, self.sequence = sample, trouble, after, 0
+
+    def read(self):
+        self.sequence += 1
+        if self.trouble and self.sequence > self.after:
+            raise self.trouble
+        pixels = self.sample[self.sequence % len(self.sample)].pixels.copy()
+        paint_secret(planes(pixels)[0])
+        return RawFrame(pixels, self.sequence, 0.0)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
+def shows_the_room(frames):
+    return any(secret_of(planes(frame.pixels)[0]) > 0.02 for frame in frames)
+
+
+def test_every_frame_of_a_good_stream_is_composed_by_its_own_mask(sample):
+    keeper = Keeper(12)
+    with pytest.raises(EndedError):
+        worker.stream(Webcam(sample), Box(), keeper)
+    assert len(keeper.sent) == 12
+    assert not shows_the_room(keeper.sent)
+
+
+@pytest.mark.parametrize(
+    "module_and_stage",
+    ["mask.small_rgb", "mask.check", "mask.find_mask"],
+)
+def test_an_exception_on_the_way_to_the_mask_blurs_the_whole_frame(sample, monkeypatch, module_and_stage):
+    def broken(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(f"vcam.{module_and_stage}", broken)
+    keeper = Keeper(5)
+    with pytest.raises(EndedError):
+        worker.stream(Webcam(sample), Box(), keeper)
+    assert not shows_the_room(keeper.sent)
+    for frame in keeper.sent:
+        luma = planes(frame.pixels)[0].astype(int)
+        assert np.abs(np.diff(luma, axis=1)).max() < 12  # no edge of the man is left
+
+
+@pytest.mark.parametrize(
+    "stage", ["low_resolution", "background_weight", "blurred", "blur_background", "blend", "seal"]
+)
+def test_an_exception_in_the_compositor_lets_nothing_leave(sample, monkeypatch, stage):
+    def broken(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(f"vcam.compositor.{stage}", broken)
+    keeper = Keeper(5)
+    with pytest.raises(ZeroDivisionError):
+        worker.stream(Webcam(sample), Box(), keeper)
+    assert keeper.sent == []
+
+
+def test_a_mask_that_comes_for_another_frame_lets_nothing_leave(sample, monkeypatch):
+    right = worker.mask_or_none
+    old = []
+
+    def late(frame, segment, complain):
+        old.append(right(frame, segment, complain))
+        return old[-2] if len(old) > 1 else old[0]
+
+    monkeypatch.setattr(worker, "mask_or_none", late)
+    keeper = Keeper(5)
+    with pytest.raises(ValueError, match="can't serve frame"):
+        worker.stream(Webcam(sample), Box(), keeper)
+    assert len(keeper.sent) == 1
+
+
+def test_settings_that_change_in_mid_frame_count_from_the_next_frame_on(sample):
+    weak, strong = (Settings(look=LookSettings(blur=blur)) for blur in (0.2, 1.0))
+
+    class Fickle(Keeper):
+        """Its settings are others each time they are read."""
+
+        reads = 0
+
+        @property
+        def settings(self):
+            self.reads += 1
+            return (weak, strong)[self.reads % 2]
+
+    keeper = Fickle(20)
+    with pytest.raises(EndedError):
+        worker.stream(Webcam(sample), Box(), keeper)
+    assert keeper.reads == 20
+    assert not shows_the_room(keeper.sent)
+
+
+def test_a_lost_webcam_is_told_and_opened_again(sample):
+    opened = []
+
+    def open_camera():
+        opened.append(1)
+        return Webcam(sample, CameraLostError("the webcam /dev/video0 is unplugged"))
+
+    keeper = Keeper(1000)
+    with pytest.raises(EndedError):
+        worker.work(keeper, Box(), open_camera)
+    assert len(opened) == 4
+    assert set(keeper.said) == {"the webcam /dev/video0 is unplugged"}
+    assert len(keeper.sent) == 12
+
+
+def test_a_webcam_that_can_not_be_opened_is_told_too():
+    def open_camera():
+        raise CameraLostError("there is no webcam; plug one in")
+
+    keeper = Keeper(1)
+    with pytest.raises(EndedError):
+        worker.work(keeper, Box(), open_camera)
+    assert keeper.said == ["there is no webcam; plug one in"] * 4
+
+
+def test_a_frame_for_which_there_is_no_slot_is_dropped(sample):
+    class Busy(Keeper):
+        asked = 0
+
+        @contextmanager
+        def slot(self):
+            self.asked += 1
+            yield None if self.asked % 2 else empty(640, 480)
+
+    keeper, webcam = Busy(5), Webcam(sample)
+    with pytest.raises(EndedError):
+        worker.stream(webcam, Box(), keeper)
+    assert webcam.sequence == 10

@@ -1,0 +1,96 @@
+"""Planes from what webcams deliver."""
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vcam.camera import decode
+from vcam.frame import empty, planes, seal, size_of
+from vcam.yuv import cover, from_bgr, from_yuyv, small_rgb, to_bgr
+
+
+def test_yuyv_is_split_into_planes_and_colour_of_two_lines_averaged():
+    rng = np.random.default_rng(1)
+    packed = rng.integers(0, 256, (6, 8, 2)).astype(np.uint8)
+    out = empty(8, 6)
+    from_yuyv(packed, out)
+    y, u, v = planes(out)
+    assert np.array_equal(y, packed[..., 0])
+    for plane, offset in ((u, 0), (v, 1)):
+        lines = packed[:, offset::2, 1].astype(float)
+        assert np.abs(plane - (lines[::2] + lines[1::2]) / 2).max() <= 0.5
+
+
+def test_an_mjpeg_picture_comes_back_in_limited_range_with_its_colours(sample):
+    bgr = to_bgr(sample[0].pixels)
+    data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 95])[1]
+    out = empty(640, 480)
+    assert decode(data.reshape(1, -1), "MJPG", out)
+    assert np.abs(to_bgr(out).astype(int) - bgr).mean() < 3
+    white = cv2.imencode(".jpg", np.full((480, 640, 3), 255, np.uint8))[1]
+    decode(white, "MJPG", out)
+    assert np.abs(planes(out)[0].astype(int) - 235).max() <= 1
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff", b"not a jpeg", b"\xff\xd8\xff\xe0" + bytes(100)])
+def test_damaged_pictures_are_told_from_good_ones(data):
+    assert not decode(np.frombuffer(data, np.uint8), "MJPG", empty(64, 48))
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_whatever_break_the_decoder(data):
+    decode(np.frombuffer(data, np.uint8), "MJPG", empty(64, 48))
+
+
+def test_a_webcam_of_odd_size_is_scaled_and_cut_to_the_output(sample):
+    bgr = cv2.resize(to_bgr(sample[0].pixels), (357, 289))
+    out = empty(640, 360)
+    data = cv2.imencode(".jpg", bgr)[1]
+    assert decode(data, "MJPG", out)
+    yuyv = cv2.cvtColor(cv2.resize(bgr, (356, 289)), cv2.COLOR_BGR2YUV_YUYV)
+    other = empty(640, 360)
+    assert decode(yuyv, "YUYV", other)
+    assert np.abs(planes(out)[0].astype(int) - planes(other)[0]).mean() < 6
+
+
+@given(*[st.integers(1, 400)] * 2, *[st.integers(1, 200).map(lambda n: 2 * n)] * 2)
+def test_covering_always_gives_the_wanted_size_without_distortion(w, h, width, height):
+    image = np.zeros((h, w, 3), np.uint8)
+    assert cover(image, width, height).shape == (height, width, 3)
+
+
+def test_covering_keeps_the_middle():
+    image = np.zeros((100, 300, 3), np.uint8)
+    image[:, 100:200] = 255
+    assert cover(image, 80, 80).min() == 255
+
+
+def test_colours_survive_the_way_to_the_network(sample):
+    small = small_rgb(sample[0].pixels, (224, 160))
+    expected = cv2.resize(to_bgr(sample[0].pixels)[..., ::-1].copy(), (224, 160), interpolation=cv2.INTER_AREA)
+    assert np.abs(small.astype(int) - expected).mean() < 3
+
+
+@given(st.integers(1, 50), st.integers(1, 50))
+def test_planes_share_the_memory_of_the_picture(w, h):
+    pixels = empty(2 * w, 2 * h)
+    pixels[:] = 0
+    y, u, v = planes(pixels)
+    y[:], u[:], v[:] = 1, 2, 3
+    assert size_of(pixels) == (2 * w, 2 * h)
+    assert np.bincount(pixels.reshape(-1)).tolist() == [0, 4 * w * h, w * h, w * h]
+    assert seal(pixels).pixels is pixels
+
+
+def test_what_is_no_picture_is_not_sealed():
+    for wrong in (np.zeros((10, 4), np.uint8), np.zeros((9, 3), np.uint8), np.zeros((9, 4)), np.zeros(9, np.uint8)):
+        with pytest.raises(ValueError, match="not an I420 picture"):
+            seal(wrong)
+
+
+def test_from_bgr_keeps_the_size(sample):
+    out = empty(640, 480)
+    from_bgr(to_bgr(sample[0].pixels), out)
+    assert np.abs(out.astype(int) - sample[0].pixels).mean() < 2

@@ -1,0 +1,1 @@
+"""The service: camera → mask → picture → virtual camera. Importing this costs nothing: no torch, no cv2."""

@@ -1,0 +1,262 @@
+"""The command line: `segblur run | demo | image | video | devices | bench`.
+
+Heavy modules are imported by the command that needs them, so that the others answer at once.
+"""
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from vcam.errors import SegBlurError, SettingsError
+from vcam.settings import Settings, fields, load_settings
+
+DESCRIPTION = """\
+SegBlur Camera: you sharp, your room blurred, in every video program.
+
+Reads the webcam, finds the person in each picture, blurs everything else, and writes the result to a virtual
+camera that Zoom, Meet and other programs list as "SegBlur Camera". New here? Start with: segblur demo"""
+
+EPILOG = """\
+Settings come from the command line, the environment (SEGBLUR_LOOK__BLUR=0.8) and ~/.config/segblur/config.toml,
+in this order; `segblur run --help` lists them."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Errors in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with 2; a setting that does not exist is SettingsError's 78."""
+        if message.startswith("unrecognized arguments: --") and "." in message:
+            key = message.removeprefix("unrecognized arguments: --").split()[0].split("=")[0]
+            raise SettingsError(f"{key} is not a setting; see segblur run --help")
+        self.exit(2, f"segblur: {message}; see {self.prog} --help\n")
+
+
+def parser() -> Parser:
+    """The whole command line."""
+    top = Parser(
+        prog="segblur",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(title="commands", metavar="", required=True)
+
+    def command(name: str, what: Callable[[argparse.Namespace, Settings], int], text: str) -> Parser:
+        added: Parser = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        added.set_defaults(what=what)
+        return added
+
+    add_settings(
+        command(
+            "run",
+            run,
+            "the service in the foreground: webcam in, SegBlur Camera out; Ctrl-C ends it",
+        )
+    )
+    demo_parser = command(
+        "demo",
+        demo,
+        "the same on whatever this machine has, with a sample in place of a webcam",
+    )
+    demo_parser.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        default=Path(),
+        help="folder for results where there is no display",
+    )
+    add_settings(demo_parser)
+    image_parser = command(
+        "image",
+        image,
+        "pictures: writes NAME.mask.png, NAME.blurred.jpg and NAME.sheet.jpg for each",
+    )
+    image_parser.add_argument(
+        "pictures",
+        metavar="IN",
+        nargs="+",
+        type=Path,
+        help="pictures, JPEG or PNG or the like",
+    )
+    image_parser.add_argument(
+        "-o",
+        "--out",
+        metavar="FOLDER",
+        type=Path,
+        required=True,
+        help="folder for the results",
+    )
+    add_settings(image_parser, "look", "network")
+    video_parser = command("video", video, "a video file with its background blurred, sound kept")
+    video_parser.add_argument("video", metavar="IN", type=Path, help="the video to read")
+    video_parser.add_argument(
+        "-o",
+        "--out",
+        metavar="OUT",
+        type=Path,
+        required=True,
+        help=".mp4, .mkv or .mov to write",
+    )
+    add_settings(video_parser, "look", "network")
+    command(
+        "devices",
+        list_devices,
+        "webcams and virtual cameras of this machine, with their formats",
+    )
+    bench_parser = command("bench", bench, "what a frame costs on this machine, stage by stage")
+    bench_parser.add_argument("--frames", type=int, default=200, help="frames to measure (default: 200)")
+    bench_parser.add_argument("--json", action="store_true", help="rows as JSON instead of a table")
+    add_settings(bench_parser, "output", "look", "network")
+    return top
+
+
+def add_settings(command: Parser, *sections: str) -> None:
+    """An option for every setting of these sections (default: all), with its help and default."""
+    group = command.add_argument_group("settings")
+    for section, name, field in fields():
+        if not sections or section in sections:
+            default = "" if field.default is None else f" (default: {field.default})"
+            text = f"{field.description}{default}".replace("%", "%%")
+            group.add_argument(
+                f"--{section}.{name}",
+                dest=f"set {section} {name}",
+                metavar="X",
+                help=text,
+            )
+
+
+def overrides(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """The settings among the options: section → name → text."""
+    tree: dict[str, dict[str, Any]] = {}
+    for key, value in vars(arguments).items():
+        if key.startswith("set ") and value is not None:
+            _, section, name = key.split()
+            tree.setdefault(section, {})[name] = value
+    return tree
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """The service."""
+    from vcam import keeper
+    from vcam.log import set_up_log
+    from vcam.loopback import Loopback
+
+    set_up_log()
+    life = keeper.Life(settings, lambda: load_settings(overrides(arguments)))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: life.stop.set())
+    signal.signal(signal.SIGHUP, lambda *_: life.reload.set())
+    with Loopback(settings.output) as output:
+        keeper.run(life, output)
+    return 0
+
+
+def demo(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Say what is there, then do it."""
+    from vcam import demo as parts
+
+    plan = parts.make_plan(settings, parts.window_works)
+    print(f"camera:  {plan.webcam or 'the bundled sample, a man signing in a meeting room'}")
+    for lack in plan.missing:
+        print(f"missing: {lack}")
+    if plan.serves:
+        print(f"output:  {plan.loopback}; choose {settings.output.label} in your video program. Ctrl-C ends it.")
+        return run(arguments, settings)
+    print(f"output:  {'a window; q ends it' if plan.window else 'files'}", flush=True)
+    from vcam.network import load_network
+
+    segment = load_network(settings.network)
+    if plan.window:
+        shown = parts.show_window(settings, plan.webcam, segment)
+        print(f"{shown} frames shown")
+    else:
+        written = parts.write_demo(settings, segment, arguments.out)
+        print(f"written: {written[0].resolve()} and {written[1].resolve()} (left the original, right the result)")
+    return 0
+
+
+def image(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Pictures."""
+    from vcam.network import load_network
+    from vcam.pictures import blur_pictures
+
+    for path in blur_pictures(
+        arguments.pictures,
+        arguments.out,
+        load_network(settings.network),
+        settings.look.blur,
+    ):
+        print(path)
+    return 0
+
+
+def video(arguments: argparse.Namespace, settings: Settings) -> int:
+    """A video."""
+    from vcam.network import load_network
+    from vcam.video import blur_video
+
+    frames = blur_video(
+        arguments.video,
+        arguments.out,
+        load_network(settings.network),
+        settings.look.blur,
+    )
+    print(f"{arguments.out}: {frames} frames")
+    return 0
+
+
+def list_devices(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Devices."""
+    from vcam.listing import list_devices as text
+
+    print(text())
+    return 0
+
+
+def bench(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Figures."""
+    from vcam import bench as parts
+    from vcam.network import load_network
+
+    if arguments.frames < 1:
+        raise SettingsError("--frames must be at least 1")
+    segment = load_network(settings.network)
+    parts.set_threads(settings.network.threads)
+    size = (settings.output.width, settings.output.height)
+    rows = parts.bench(
+        segment,
+        segment.device.type,
+        size,
+        settings.look.blur,
+        arguments.frames,
+        parts.to_stderr,
+    )
+    print(json.dumps(rows, indent=2) if arguments.json else parts.table(rows))
+    return 0
+
+
+def main() -> int:
+    """The exit code: 0, 1 for what is wrong with the world, 2 for the call, 78 for the settings."""
+    try:
+        arguments = parser().parse_args()
+        code: int = arguments.what(arguments, load_settings(overrides(arguments)))
+    except SegBlurError as error:
+        if str(error):
+            print(f"segblur: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `segblur devices | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,177 @@
+"""The physical webcam, through OpenCV's V4L2 backend: raw MJPEG or YUYV, the newest frame, never an old one."""
+
+import logging
+from pathlib import Path
+from threading import Condition, Thread
+from time import monotonic
+from types import TracebackType
+from typing import Any, Self
+
+import cv2
+from numpy.typing import NDArray
+
+from vcam.errors import CameraLostError
+from vcam.frame import RawFrame, empty
+from vcam.settings import CameraSettings, OutputSettings
+from vcam.v4l2 import Device, devices
+from vcam.yuv import from_bgr, from_yuyv
+
+log = logging.getLogger("segblur.camera")
+
+FOURCC = {"mjpeg": "MJPG", "yuyv": "YUYV"}
+STALL = 3.0  # seconds without a picture after which a webcam is given up and opened again
+DAMAGED = 30  # pictures in a row that can't be decoded
+
+
+def choose_camera(wanted: str, found: list[Device] | None = None) -> Path:
+    """The webcam that `wanted` means: a path, a part of a name, or "auto" for the first real one. A loopback device
+    is only taken by its path: reading our own output would feed it back. Raises CameraLostError.
+    """
+    if wanted.startswith("/"):
+        if not Path(wanted).exists():
+            raise CameraLostError(f"there is no webcam {wanted}; plug it in, or choose another one (segblur devices)")
+        return Path(wanted)
+    cameras = [device for device in (devices() if found is None else found) if usable(device)]
+    if wanted != "auto":
+        cameras = [device for device in cameras if wanted.lower() in device.name.lower()]
+    if not cameras:
+        which = "" if wanted == "auto" else f" named {wanted}"
+        raise CameraLostError(f"there is no webcam{which}; plug one in, or choose one (segblur devices)")
+    return cameras[0].path
+
+
+def usable(device: Device) -> bool:
+    """Whether it is a real webcam with a format that we read; infrared ones deliver only grey."""
+    return device.is_camera and not device.is_loopback and any(f.fourcc in FOURCC.values() for f in device.formats)
+
+
+class WebCamera:
+    """An open webcam. A thread of its own always waits for the next frame and keeps the newest, undecoded."""
+
+    def __init__(self, camera: CameraSettings, output: OutputSettings) -> None:
+        """Open and agree on a format. Raises CameraLostError."""
+        self._output = output
+        self.path = choose_camera(camera.device)
+        self._fourcc, self._capture = self._open(camera)
+        self._news = Condition()
+        self._newest: tuple[int, float, NDArray[Any]] | None = None
+        self._sequence, self._lost, self._damaged = 0, "", 0
+        self._thread = Thread(target=self._follow, name="webcam", daemon=True)
+        self._thread.start()
+
+    def _open(self, camera: CameraSettings) -> tuple[str, cv2.VideoCapture]:
+        wanted = list(FOURCC.values()) if camera.format == "auto" else [FOURCC[camera.format]]
+        got = ""
+        for fourcc in wanted:
+            capture = cv2.VideoCapture(
+                str(self.path),
+                cv2.CAP_V4L2,
+                [
+                    *(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*fourcc)),
+                    *(
+                        cv2.CAP_PROP_FRAME_WIDTH,
+                        self._output.width,
+                        cv2.CAP_PROP_FRAME_HEIGHT,
+                        self._output.height,
+                    ),
+                    *(
+                        cv2.CAP_PROP_FPS,
+                        camera.fps,
+                        cv2.CAP_PROP_BUFFERSIZE,
+                        3,
+                        cv2.CAP_PROP_CONVERT_RGB,
+                        0,
+                    ),
+                ],
+            )
+            if not capture.isOpened():
+                raise CameraLostError(
+                    f"{self.path} can't be opened; is it in use by another program? (fuser -v {self.path})"
+                )
+            got = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little").decode(errors="replace")
+            if got in wanted:
+                log.info("webcam %s: %s %s", self.path, got, size_text(capture))
+                return got, capture
+            capture.release()
+        raise CameraLostError(f"{self.path} delivers {got}, not {' or '.join(wanted)}; choose another webcam or format")
+
+    def _follow(self) -> None:
+        """Wait for frames until the webcam ends or is closed; an unplugged one fails at once."""
+        last = monotonic()
+        while not self._lost:
+            good = self._capture.grab()
+            now = monotonic()
+            if good:
+                good, data = self._capture.retrieve()
+            if good:
+                last = now
+                with self._news:
+                    self._sequence += 1
+                    self._newest = (self._sequence, now, data)
+                    self._news.notify()
+            elif now - last > STALL or not self.path.exists():
+                with self._news:
+                    self._lost = f"the webcam {self.path} delivers no pictures any more; is it unplugged?"
+                    self._news.notify()
+
+    def read(self) -> RawFrame:
+        """The next frame that has not been read, at the output's size. Raises CameraLostError."""
+        while True:
+            with self._news:
+                there = self._news.wait_for(lambda: self._newest is not None or self._lost, STALL + 1.0)
+                if self._newest is None:
+                    raise CameraLostError(self._lost if there else f"the webcam {self.path} does not answer")
+                (sequence, captured, data), self._newest = self._newest, None
+            pixels = empty(self._output.width, self._output.height)
+            if decode(data, self._fourcc, pixels):
+                self._damaged = 0
+                return RawFrame(pixels, sequence, captured)
+            self._damaged += 1
+            if self._damaged > DAMAGED:
+                raise CameraLostError(f"the webcam {self.path} delivers damaged pictures; try another cable or port")
+
+    def close(self) -> None:
+        """Let go of the webcam; its light goes out."""
+        self._lost = self._lost or "the webcam is closed"
+        self._thread.join(STALL + 1.0)
+        if not self._thread.is_alive():
+            self._capture.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def decode(data: NDArray[Any], fourcc: str, out: NDArray[Any]) -> bool:
+    """One frame of the driver's into I420; False where it is damaged. MJPG is bytes; YUYV is (H, W, 2)."""
+    if fourcc == "MJPG":
+        try:
+            bgr = cv2.imdecode(data.reshape(-1), cv2.IMREAD_COLOR)
+        except cv2.error:
+            return False
+        if bgr is None:
+            return False
+        from_bgr(bgr, out)
+        return True
+    if data.ndim != 3 or data.shape[2] != 2:
+        return False
+    if (data.shape[1], data.shape[0] * 3 // 2) == out.shape[::-1]:
+        from_yuyv(data, out)
+    else:
+        from_bgr(cv2.cvtColor(data, cv2.COLOR_YUV2BGR_YUYV), out)
+    return True
+
+
+def size_text(capture: cv2.VideoCapture) -> str:
+    """What the driver agreed to, for the log."""
+    width, height, fps = (
+        capture.get(p) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FPS)
+    )
+    return f"{width:.0f}×{height:.0f} at {fps:.0f} fps"

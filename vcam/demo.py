@@ -1,0 +1,115 @@
+"""`segblur demo`: the main job on what this machine has, saying what it chose and what is missing."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from vcam.camera import WebCamera, choose_camera
+from vcam.compositor import compose
+from vcam.errors import CameraLostError, OutputError
+from vcam.files import SAMPLE, FileCamera, VideoFile
+from vcam.loopback import find_loopback
+from vcam.mask import Complaints, Segment, mask_or_none
+from vcam.pictures import write_picture
+from vcam.settings import OutputSettings, Settings
+from vcam.v4l2 import Device, devices
+from vcam.video import blur_video
+from vcam.worker import Camera
+from vcam.yuv import to_bgr
+
+WINDOW = "SegBlur Camera (q ends)"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the demo is going to do: `webcam` None means the bundled sample."""
+
+    webcam: Path | None
+    loopback: Path | None
+    window: bool
+    missing: tuple[str, ...]
+
+    @property
+    def serves(self) -> bool:
+        """Whether everything is there for the real job."""
+        return self.webcam is not None and self.loopback is not None
+
+
+def make_plan(settings: Settings, window: Callable[[], bool], found: list[Device] | None = None) -> Plan:
+    """Look at the machine. A webcam that the settings name must be there (CameraLostError)."""
+    webcam = loopback = None
+    missing = []
+    try:
+        webcam = choose_camera(settings.camera.device, devices() if found is None else found)
+    except CameraLostError as error:
+        if settings.camera.device != "auto":
+            raise
+        missing.append(str(error))
+    try:
+        loopback = find_loopback(settings.output.label)
+    except OutputError as error:
+        missing.append(str(error))
+    shown = (webcam is None or loopback is None) and window()
+    if not shown and not (webcam and loopback):
+        missing.append("there is no display to open a window on")
+    return Plan(webcam, loopback, shown, tuple(missing))
+
+
+def window_works() -> bool:
+    """Whether a window can be opened. Tried in another process, because the toolkit aborts where it can't."""
+    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return False
+    attempt = "import cv2; cv2.namedWindow('x'); cv2.waitKey(1)"
+    return subprocess.run([sys.executable, "-c", attempt], capture_output=True, check=False).returncode == 0
+
+
+def show_window(settings: Settings, webcam: Path | None, segment: Segment, frames: int | None = None) -> int:
+    """The live result in a window until q, Escape or its close button, or for so many frames; how many were shown.
+    Raises CameraLostError.
+    """
+    complain = Complaints(lambda reason: print(f"segblur: {reason}", file=sys.stderr))
+    shown = 0
+    with open_source(settings, webcam) as camera:
+        cv2.namedWindow(WINDOW, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+        while frames is None or shown < frames:
+            frame = camera.read()
+            safe = compose(frame, mask_or_none(frame, segment, complain), settings.look.blur)
+            cv2.imshow(WINDOW, to_bgr(safe.pixels))
+            shown += 1
+            if cv2.waitKey(1) & 0xFF in (ord("q"), 27) or cv2.getWindowProperty(WINDOW, cv2.WND_PROP_VISIBLE) < 1:
+                break
+    cv2.destroyAllWindows()
+    return shown
+
+
+def open_source(settings: Settings, webcam: Path | None) -> AbstractContextManager[Camera]:
+    """The webcam, or the sample at its own size."""
+    if webcam is not None:
+        return WebCamera(settings.camera, settings.output)
+    with VideoFile(SAMPLE) as video:
+        size = OutputSettings(width=video.width, height=video.height)
+    return FileCamera(SAMPLE, size)
+
+
+def write_demo(settings: Settings, segment: Segment, folder: Path) -> tuple[Path, Path]:
+    """The sample, blurred, as a video, and a sheet of four of its frames; always the sample, because a sheet shows
+    the original too. Raises OutputError.
+    """
+    video, page = folder / "segblur-demo.mp4", folder / "segblur-demo.jpg"
+    count = blur_video(SAMPLE, video, segment, settings.look.blur)
+    with VideoFile(SAMPLE) as before, VideoFile(video) as after:
+        wanted = {round(count * part) for part in (0.1, 0.35, 0.6, 0.85)}
+        pairs = [
+            (to_bgr(raw), to_bgr(blurred))
+            for number, (raw, blurred) in enumerate(zip(before.frames(), after.frames(), strict=True))
+            if number in wanted
+        ]
+    write_picture(page, np.vstack([np.hstack(pair) for pair in pairs]))
+    return video, page

@@ -1,0 +1,68 @@
+"""The two kinds of frame, which never mix: raw ones from a webcam, and safe ones that may be shown."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# uint8 (H * 3 / 2, W), C-contiguous: plane Y of (H, W), then U and V of (H / 2, W / 2) each;
+# BT.601, limited range. H and W are even.
+I420 = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class RawFrame:
+    """A picture as the webcam saw it. It stays inside the worker."""
+
+    pixels: I420 = field(repr=False)
+    sequence: int
+    captured: float  # time.monotonic() when the driver handed it over, in seconds
+
+
+_SEAL = object()
+
+
+@dataclass(frozen=True)
+class SafeFrame:
+    """A picture that may leave: a composite by the mask of that very frame, a wholly blurred frame, or a
+    placeholder. Only `seal` makes one; only the compositor, the placeholder painter and the keeper's end of
+    the slots call that (tests/test_imports.py).
+    """
+
+    pixels: I420 = field(repr=False)
+    made_by: object = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if self.made_by is not _SEAL:
+            raise TypeError("a SafeFrame comes from the compositor or the placeholder painter, from nobody else")
+
+
+def seal(pixels: I420) -> SafeFrame:
+    """Vouch for the pixels. Raises ValueError where they are not an I420 picture."""
+    if pixels.dtype != np.uint8 or pixels.ndim != 2 or pixels.shape[0] % 3 or pixels.shape[1] % 2:
+        raise ValueError(f"not an I420 picture: {pixels.dtype} {pixels.shape}")
+    return SafeFrame(pixels, _SEAL)
+
+
+def size_of(pixels: I420) -> tuple[int, int]:
+    """Width and height of the picture in an I420 array."""
+    return pixels.shape[1], pixels.shape[0] * 2 // 3
+
+
+def empty(width: int, height: int) -> I420:
+    """A new I420 array, its content undefined."""
+    return np.empty((height * 3 // 2, width), np.uint8)
+
+
+def planes(pixels: I420) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Views of Y (H, W), U and V (H / 2, W / 2)."""
+    width, height = size_of(pixels)
+    flat = pixels.reshape(-1)
+    luma, chroma = width * height, width * height // 4
+    y, u, v = flat[:luma], flat[luma : luma + chroma], flat[luma + chroma :]
+    return (
+        y.reshape(height, width),
+        u.reshape(height // 2, -1),
+        v.reshape(height // 2, -1),
+    )

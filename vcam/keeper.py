@@ -1,0 +1,190 @@
+"""The process that owns the virtual camera and never dies. It holds no raw frame, and imports neither torch nor cv2.
+
+Everything that can go wrong happens in the worker; here that is seen as silence or as the end of a connection, and
+answered with a placeholder and another worker.
+"""
+
+import logging
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from threading import Event, Thread
+from time import monotonic
+from typing import Protocol
+
+from vcam.errors import SettingsError
+from vcam.frame import SafeFrame
+from vcam.placeholder import paint
+from vcam.settings import Settings
+from vcam.slots import EndedError, Receiver, Update
+
+log = logging.getLogger("segblur.keeper")
+
+WORKER = (sys.executable, "-m", "vcam.worker")
+TICK = 0.2  # seconds; a reader gets a frame at least this often, because browsers give up after one second
+LATE = 1.0  # after so long without a fresh frame a placeholder takes the place of the last one
+HUNG = 5.0  # after so long without a word the worker is killed
+LOADING = 90.0  # the same before its first word: importing torch from a cold disk takes its time
+BACK_OFF = (
+    0.0,
+    0.5,
+    2.0,
+    5.0,
+    10.0,
+)  # seconds before the next worker, by how many in a row never showed a frame
+
+
+class Output(Protocol):
+    """Where frames go."""
+
+    def prime(self, frame: SafeFrame) -> None:
+        """Write the first frame and check what the device made of it. Raises OutputError."""
+        ...
+
+    def send(self, frame: SafeFrame) -> None:
+        """Write a frame."""
+        ...
+
+    def scrub(self, frame: SafeFrame) -> None:
+        """Overwrite all old frames."""
+        ...
+
+
+class Life:
+    """The two wishes from outside: to stop, and to read the settings again."""
+
+    def __init__(self, settings: Settings, load: Callable[[], Settings] | None = None) -> None:
+        self.settings, self.load = settings, load
+        self.stop, self.reload = Event(), Event()
+
+
+def run(life: Life, output: Output, worker: Sequence[str] = WORKER) -> None:
+    """Keep frames coming until told to stop; workers come and go. `worker` is the command that starts one.
+    Raises SettingsError where the first worker finds that it can't work with them.
+    """
+    width, height = life.settings.output.width, life.settings.output.height
+
+    def say(sentence: str) -> SafeFrame:
+        return paint(sentence, width, height)
+
+    output.prime(say("SegBlur is starting"))
+    why, failures, ever = "SegBlur is starting", 0, False
+    while not life.stop.is_set():
+        wait(life, output, say(why), BACK_OFF[min(failures, len(BACK_OFF) - 1)])
+        with Worker(life.settings, worker) as process:
+            lived = show(life, output, process, say, why)
+        failures, ever = (0, True) if lived else (failures + 1, ever)
+        if life.stop.is_set():
+            break
+        if process.code == SettingsError.exit_code and not ever:
+            raise SettingsError("")  # the worker has said why
+        log.warning("%s; starting another", process.epitaph)
+        why = "SegBlur is starting again"
+    output.scrub(say("SegBlur has stopped"))
+
+
+def show(
+    life: Life,
+    output: Output,
+    worker: "Worker",
+    say: Callable[[str], SafeFrame],
+    why: str,
+) -> bool:
+    """Take, write, tell, until the worker ends; whether it ever showed a frame."""
+    frame, fresh, heard, lived = say(why), monotonic(), monotonic(), False
+    while not life.stop.is_set():
+        try:
+            update = worker.take(TICK)
+        except EndedError as reason:
+            worker.mourn(str(reason))
+            return lived
+        now = monotonic()
+        if update.heard:
+            heard = now
+        if update.frame is not None:
+            if not lived:
+                log.info("live frames flow")
+            frame, fresh, lived = update.frame, now, True
+        elif update.trouble:
+            frame, fresh = say(update.trouble), now + HUNG
+        elif lived and now - fresh > LATE:
+            frame = say("The picture is late")
+        output.send(frame)
+        if now - heard > (HUNG if worker.spoke else LOADING):
+            worker.mourn(f"silent for {now - heard:.0f} s")
+            return lived
+        if life.reload.is_set():
+            reload(life, worker)
+    return lived
+
+
+def wait(life: Life, output: Output, frame: SafeFrame, seconds: float) -> None:
+    """Show one frame for a while."""
+    until = monotonic() + seconds
+    while monotonic() < until and not life.stop.wait(TICK):
+        output.send(frame)
+
+
+def reload(life: Life, worker: "Worker") -> None:
+    """Read the settings again; what can't be used, or not without another start, changes nothing."""
+    life.reload.clear()
+    if life.load is None:
+        return
+    try:
+        wanted = life.load()
+    except SettingsError as error:
+        log.error("%s; the settings stay as they are", error)
+        return
+    if wanted.model_copy(update={"look": life.settings.look}) != life.settings:
+        log.warning("only the section look changes without a new start; the rest stays as it is")
+    life.settings = life.settings.model_copy(update={"look": wanted.look})
+    worker.tell(life.settings)
+    log.info("settings read again")
+
+
+class Worker:
+    """One worker process and the connection to it. Leaving the `with` block ends it, whatever state it is in."""
+
+    def __init__(self, settings: Settings, command: Sequence[str]) -> None:
+        self._link = Receiver(settings.output.width, settings.output.height)
+        files = self._link.descriptors()
+        self._process = subprocess.Popen(
+            [*command, *map(str, files)],
+            pass_fds=files,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self._link.started()
+        self.spoke = False
+        self.code: int | None = None
+        self.epitaph = "the worker was stopped"
+        self.tell(settings)
+
+    def tell(self, settings: Settings) -> None:
+        """Tell it the settings; a worker that is gone is noticed at the next `take`."""
+        with suppress(EndedError):
+            self._link.tell(settings)
+
+    def take(self, timeout: float) -> Update:
+        """What it has to tell. Raises EndedError."""
+        update = self._link.take(timeout)
+        self.spoke = self.spoke or update.heard
+        return update
+
+    def mourn(self, reason: str) -> None:
+        """Note how it ended: by itself, which its exit code tells, or by being silent."""
+        try:
+            self.code = self._process.wait(TICK)
+            self.epitaph = f"the worker ended with code {self.code}"
+        except subprocess.TimeoutExpired:
+            self.epitaph = f"the worker is of no use any more ({reason})"
+
+    def __enter__(self) -> "Worker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._link.close()
+        self._process.kill()  # nothing of it is worth waiting for, and a stopped one would not hear
+        # One that hangs in a driver dies late or never; the keeper has no time for it.
+        Thread(target=self._process.wait, name="undertaker", daemon=True).start()

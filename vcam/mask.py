@@ -1,0 +1,89 @@
+"""The mask of one frame, checked before anything is composed by it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcam.frame import RawFrame, size_of
+from vcam.yuv import small_rgb
+
+LOW, HIGH = 0.25, 0.75  # below: background, above: person, between: a soft edge
+MOST = 0.95  # share of the picture that a person may cover; more is taken for a failure
+FLAT = 0.01  # a mask that varies less than this over the picture says nothing
+
+
+class MaskError(Exception):
+    """The network did not give a mask that can be trusted; the text says why."""
+
+
+class Segment(Protocol):
+    """What finds people: a network, or in tests anything."""
+
+    def size_for(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height that a picture of this size is to be brought to."""
+        ...
+
+    def __call__(self, picture: NDArray[Any]) -> NDArray[Any]:
+        """uint8 (H, W, 3) RGB of that size → float32 (H, W), 0 to 1, 1 = person. May raise anything."""
+        ...
+
+
+@dataclass(frozen=True)
+class FrameMask:
+    """How much of each pixel of the frame `sequence` to keep; float32 (h, w), 0 to 1, at the network's size."""
+
+    alpha: NDArray[Any] = field(repr=False)
+    sequence: int
+
+
+def find_mask(frame: RawFrame, segment: Segment) -> FrameMask:
+    """The mask of this very frame. Raises MaskError, and whatever the network raises."""
+    size = segment.size_for(*size_of(frame.pixels))
+    return check(segment(small_rgb(frame.pixels, size)), size, frame.sequence)
+
+
+def mask_or_none(frame: RawFrame, segment: Segment, complain: Callable[[str], None]) -> FrameMask | None:
+    """The mask of this very frame, or None where there is none to be trusted, for whatever reason: then all of
+    the frame is blurred. `complain` is told the reason, "" where all is well.
+    """
+    try:
+        mask = find_mask(frame, segment)
+    except MaskError as reason:
+        complain(f"{reason}; the whole picture is blurred")
+    except Exception as error:  # noqa: BLE001 - whatever a network may do wrong, the answer is the safe picture
+        complain(f"the network failed ({type(error).__name__}: {error}); the whole picture is blurred")
+    else:
+        complain("")
+        return mask
+    return None
+
+
+def check(soft: NDArray[Any], size: tuple[int, int], sequence: int) -> FrameMask:
+    """The network's answer as a mask, if it is one for a picture of `size` (width, height). Raises MaskError."""
+    if not isinstance(soft, np.ndarray) or soft.dtype != np.float32 or soft.shape != size[::-1]:
+        raise MaskError(f"the network gave {getattr(soft, 'dtype', type(soft))} {getattr(soft, 'shape', '')}")
+    low, high = float(soft.min()), float(soft.max())
+    if not 0.0 <= low <= high <= 1.0:  # not true of NaN either
+        raise MaskError(f"the network gave values from {low} to {high}")
+    if high - low < FLAT and high > LOW:
+        raise MaskError(f"the network gave {high:.2f} for the whole picture")
+    kept = float(np.count_nonzero(soft > 0.5)) / soft.size
+    if kept > MOST:
+        raise MaskError(f"the network took {kept:.0%} of the picture for a person")
+    return FrameMask(np.clip((soft - LOW) / (HIGH - LOW), 0.0, 1.0), sequence)
+
+
+class Complaints:
+    """Tells `say` of a reason when it is new, not thirty times a second."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say, self._last = say, ""
+
+    def __call__(self, reason: str) -> None:
+        """Report `reason`; an empty one means that all is well again."""
+        if reason and reason != self._last:
+            self._say(reason)
+        self._last = reason

@@ -1,0 +1,146 @@
+"""All settings, each written once: name, type, range, default and meaning.
+
+Sources, strongest first: command line, environment (SEGBLUR_LOOK__BLUR=0.8), ~/.config/segblur/config.toml.
+The tree is frozen; a change is a new tree that replaces the old one between two frames.
+"""
+
+import os
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from vcam.errors import SettingsError
+
+PREFIX = "SEGBLUR_"
+
+
+class Section(BaseModel):
+    """A part of the tree: frozen, and strict about its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CameraSettings(Section):
+    """Where pictures come from."""
+
+    device: str = Field(
+        "auto",
+        description="webcam: a path such as /dev/video0, part of its name, or auto",
+    )
+    format: Literal["auto", "mjpeg", "yuyv"] = Field("auto", description="what to ask the webcam for")
+    fps: int = Field(30, ge=1, le=120, description="frames a second to ask the webcam for")
+
+
+class OutputSettings(Section):
+    """The virtual camera."""
+
+    label: str = Field(
+        "SegBlur Camera",
+        min_length=1,
+        max_length=31,
+        description="name of the loopback device",
+    )
+    width: int = Field(1280, ge=160, le=3840, description="width in pixels, even")
+    height: int = Field(720, ge=120, le=2160, description="height in pixels, even")
+
+    @field_validator("width", "height")
+    @classmethod
+    def _even(cls, value: int) -> int:
+        if value % 2:
+            raise ValueError("must be even, because colour is stored for blocks of 2×2 pixels")
+        return value
+
+
+class LookSettings(Section):
+    """What the picture looks like."""
+
+    # The floor keeps the blur from being undone; there is no "none" here on purpose.
+    blur: float = Field(0.5, ge=0.2, le=1.0, description="strength of the blur")
+
+
+class NetworkSettings(Section):
+    """The network that finds people."""
+
+    weights: Path | None = Field(None, description="weights file; default: the one that is shipped")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the network runs")
+    threads: int = Field(1, ge=1, le=64, description="CPU threads of the network")
+
+
+class Settings(BaseSettings):
+    """The whole tree."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__")
+
+    camera: CameraSettings = CameraSettings()
+    output: OutputSettings = OutputSettings()
+    look: LookSettings = LookSettings()
+    network: NetworkSettings = NetworkSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Command line, environment, file: in this order."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def config_path() -> Path:
+    """Where the settings file lies, whether it exists or not."""
+    base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(base) / "segblur" / "config.toml"
+
+
+def fields() -> Iterator[tuple[str, str, FieldInfo]]:
+    """Section, name and definition of every setting."""
+    for section, part in Settings.model_fields.items():
+        assert isinstance(part.annotation, type)
+        for name, field in part.annotation.model_fields.items():
+            yield section, name, field
+
+
+def load_settings(overrides: dict[str, dict[str, Any]] | None = None, path: Path | None = None) -> Settings:
+    """The settings of file, environment and `overrides` (section → name → value). Raises SettingsError with one
+    sentence that names the key.
+    """
+    path = path or config_path()
+    known = {f"{PREFIX}{section}__{name}".upper() for section, name, _ in fields()}
+    for name in os.environ:
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            raise SettingsError(f"the environment variable {name} is not a setting; see segblur run --help")
+
+    class Here(Settings):
+        model_config = SettingsConfigDict(toml_file=path)
+
+    try:
+        return Settings.model_construct(**dict(Here(**(overrides or {}))))  # type: ignore[arg-type]
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}") from None
+    except OSError as error:
+        raise SettingsError(f"{path} can't be read: {error.strerror}") from None
+    except ValidationError as error:
+        raise SettingsError(sentence(error, path)) from None
+
+
+def sentence(error: ValidationError, path: Path) -> str:
+    """The first problem of a validation in one sentence."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"{key} is not a setting (from the command line, the environment or {path}); see segblur run --help"
+    reason = first["msg"].removeprefix("Value error, ")
+    return f"{key} can't be {first['input']!r}: {reason[0].lower()}{reason[1:]}"
