@@ -1,6 +1,7 @@
 """`python -m training run|evaluate`: make weights, and measure them."""
 
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -49,6 +50,9 @@ class Training(BaseModel):
 
 def main() -> int:
     """The exit code."""
+    # A run stops cleanly at Ctrl-C and at SIGTERM, also where a shell started it in the background.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         CliApp.run(Training)
     except (DataError, WeightsError, SettingsError, ValidationError) as error:

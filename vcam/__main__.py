@@ -250,6 +250,14 @@ def main() -> int:
         if str(error):
             print(f"segblur: {error}", file=sys.stderr)
         return error.exit_code
+    except ImportError as error:
+        if ".so" not in str(error):
+            raise
+        print(
+            f"segblur: a system library is missing ({error}); on Debian: apt install libgl1 libglib2.0-0",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # `segblur devices | head`

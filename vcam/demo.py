@@ -15,6 +15,7 @@ from vcam.camera import WebCamera, choose_camera
 from vcam.compositor import compose
 from vcam.errors import CameraLostError, OutputError
 from vcam.files import SAMPLE, FileCamera, VideoFile
+from vcam.frame import size_of
 from vcam.loopback import find_loopback
 from vcam.mask import Complaints, Segment, mask_or_none
 from vcam.pictures import write_picture
@@ -75,12 +76,15 @@ def show_window(settings: Settings, webcam: Path | None, segment: Segment, frame
     Raises CameraLostError.
     """
     complain = Complaints(lambda reason: print(f"segblur: {reason}", file=sys.stderr))
+    os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")  # it misses fonts that it does not need
     shown = 0
     with open_source(settings, webcam) as camera:
-        cv2.namedWindow(WINDOW, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+        cv2.namedWindow(WINDOW, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         while frames is None or shown < frames:
             frame = camera.read()
             safe = compose(frame, mask_or_none(frame, segment, complain), settings.look.blur)
+            if not shown:
+                cv2.resizeWindow(WINDOW, *size_of(safe.pixels))
             cv2.imshow(WINDOW, to_bgr(safe.pixels))
             shown += 1
             if cv2.waitKey(1) & 0xFF in (ord("q"), 27) or cv2.getWindowProperty(WINDOW, cv2.WND_PROP_VISIBLE) < 1:

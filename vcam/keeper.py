@@ -25,7 +25,7 @@ WORKER = (sys.executable, "-m", "vcam.worker")
 TICK = 0.2  # seconds; a reader gets a frame at least this often, because browsers give up after one second
 LATE = 1.0  # after so long without a fresh frame a placeholder takes the place of the last one
 HUNG = 5.0  # after so long without a word the worker is killed
-LOADING = 90.0  # the same before its first word: importing torch from a cold disk takes its time
+LOADING = 180.0  # the same before its first frame or trouble: importing torch from a cold disk takes its time
 BACK_OFF = (
     0.0,
     0.5,
@@ -100,8 +100,7 @@ def show(
             worker.mourn(str(reason))
             return lived
         now = monotonic()
-        if update.heard:
-            heard = now
+        heard = now if update.heard else heard
         if update.frame is not None:
             if not lived:
                 log.info("live frames flow")
@@ -169,7 +168,7 @@ class Worker:
     def take(self, timeout: float) -> Update:
         """What it has to tell. Raises EndedError."""
         update = self._link.take(timeout)
-        self.spoke = self.spoke or update.heard
+        self.spoke = self.spoke or update.frame is not None or bool(update.trouble)
         return update
 
     def mourn(self, reason: str) -> None:
@@ -178,7 +177,7 @@ class Worker:
             self.code = self._process.wait(TICK)
             self.epitaph = f"the worker ended with code {self.code}"
         except subprocess.TimeoutExpired:
-            self.epitaph = f"the worker is of no use any more ({reason})"
+            self.epitaph = f"the worker had to be killed ({reason})"
 
     def __enter__(self) -> "Worker":
         return self

@@ -42,7 +42,9 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the keeper's; it ends this process itself
     try:
         link = Sender(int(sys.argv[1]), int(sys.argv[2]))
+        link.say("")
         segment, open_camera = prepare(link.settings)
+        link.say("")
         work(link, segment, open_camera)
     except EndedError:
         return 0
