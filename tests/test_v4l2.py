@@ -29,7 +29,7 @@ WEBCAM = Device(
 )
 METADATA = Device(Path("/dev/video3"), "HD Pro Webcam C920", "uvcvideo", META_CAPTURE | STREAMING)
 INFRARED = Device(Path("/dev/video0"), "Integrated IR Camera", "uvcvideo", CAPTURE | STREAMING, (Format("GREY"),))
-OURS = Device(Path("/dev/video10"), "SegBlur Camera", LOOPBACK, CAPTURE | STREAMING, (Format("YU12"),))
+OURS = Device(Path("/dev/video10"), "SegBlur Camera", LOOPBACK, CAPTURE | STREAMING, (Format("YUYV"),))
 OTHER = Device(Path("/dev/video5"), "Laptop Webcam", "uvcvideo", CAPTURE | STREAMING, (Format("YUYV"),))
 
 
