@@ -14,6 +14,7 @@ from segnet import weights
 from segnet.inference import Segmenter, fused, input_size, load_segmenter
 from segnet.network import NetworkConfig, SegNet
 from segnet.weights import DEFAULT, WeightsError, WeightsInfo, load_weights, save_weights
+from training.card import figures
 
 SMALL = NetworkConfig(stem=4, widths=(4, 4, 8, 8), decoder=(4, 4, 8))
 
@@ -128,6 +129,10 @@ def test_the_shipped_file_is_small_and_says_what_it_is():
     assert info.classes == ("person",)
     assert info.metrics["val/ccp_upper"]["iou"] >= 0.93
     assert len(info.training["data_sha256"]) == 64
+
+
+def test_the_card_has_the_figures_of_the_file():
+    assert figures(DEFAULT) in (DEFAULT.parent / "CARD.md").read_text()
 
 
 def test_folding_batch_norm_changes_nothing():

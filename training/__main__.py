@@ -1,4 +1,4 @@
-"""`python -m training run|evaluate`: make weights, and measure them."""
+"""`python -m training run|evaluate|card`: make weights, and measure them."""
 
 import json
 import signal
@@ -10,6 +10,7 @@ from pydantic_settings import CliApp, CliPositionalArg, CliSubCommand, SettingsE
 
 from segnet.inference import load_segmenter
 from segnet.weights import DEFAULT, WeightsError
+from training.card import figures
 from training.config import TrainConfig
 from training.data import DataError, find_pairs
 from training.evaluate import evaluate
@@ -37,11 +38,22 @@ class Evaluate(BaseModel):
         print(json.dumps(report, indent=2))
 
 
+class Card(BaseModel):
+    """Print the figures of a model card, from what a weights file says of itself."""
+
+    weights: Path = Field(DEFAULT, description="weights file; default: the one that is shipped")
+
+    def cli_cmd(self) -> None:
+        """Print Markdown."""
+        print(figures(self.weights))
+
+
 class Training(BaseModel):
     """Offline training of the networks of SegBlur."""
 
     run: CliSubCommand[Run]
     evaluate: CliSubCommand[Evaluate]
+    card: CliSubCommand[Card]
 
     def cli_cmd(self) -> None:
         """Hand over to the subcommand."""

@@ -2,12 +2,13 @@
 
 import logging
 from pathlib import Path
-from threading import Condition, Thread
+from threading import Condition, Event, Thread
 from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
 import cv2
+import numpy as np
 from numpy.typing import NDArray
 
 from vcam.errors import CameraLostError
@@ -19,7 +20,9 @@ from vcam.yuv import from_bgr, from_yuyv
 log = logging.getLogger("segblur.camera")
 
 FOURCC = {"mjpeg": "MJPG", "yuyv": "YUYV"}
-STALL = 3.0  # seconds without a picture after which a webcam is given up and opened again
+PATIENCE = 1.0  # seconds that `read` waits
+STALL = 2.0  # seconds without a picture after which a webcam is given up and opened again
+FIRST = 6.0  # the same before its first picture: some take their time
 DAMAGED = 30  # pictures in a row that can't be decoded
 
 
@@ -56,6 +59,8 @@ class WebCamera:
         self._news = Condition()
         self._newest: tuple[int, float, NDArray[Any]] | None = None
         self._sequence, self._lost, self._damaged = 0, "", 0
+        self._last = monotonic()
+        self._closing = Event()
         self._thread = Thread(target=self._follow, name="webcam", daemon=True)
         self._thread.start()
 
@@ -96,31 +101,42 @@ class WebCamera:
         raise CameraLostError(f"{self.path} delivers {got}, not {' or '.join(wanted)}; choose another webcam or format")
 
     def _follow(self) -> None:
-        """Wait for frames until the webcam ends or is closed; an unplugged one fails at once."""
-        last = monotonic()
-        while not self._lost:
-            good = self._capture.grab()
-            now = monotonic()
-            if good:
-                good, data = self._capture.retrieve()
-            if good:
-                last = now
-                with self._news:
-                    self._sequence += 1
-                    self._newest = (self._sequence, now, data)
-                    self._news.notify()
-            elif now - last > STALL or not self.path.exists():
-                with self._news:
-                    self._lost = f"the webcam {self.path} delivers no pictures any more; is it unplugged?"
-                    self._news.notify()
+        """Wait for frames until the webcam is lost or closed, and let go of it."""
+        reason = f"the webcam {self.path} delivers no pictures any more; is it unplugged?"
+        try:
+            while not self._closing.is_set():
+                good = self._capture.grab()  # waits for a frame; fails at once where the webcam is unplugged
+                captured = monotonic()
+                good, data = self._capture.retrieve() if good else (False, None)
+                if good and data is not None:
+                    with self._news:
+                        self._sequence, self._last = self._sequence + 1, captured
+                        self._newest = (self._sequence, captured, np.asarray(data))
+                        self._news.notify()
+                elif captured - self._last > (STALL if self._sequence else FIRST) or not self.path.exists():
+                    return
+                else:
+                    self._closing.wait(0.02)
+        except cv2.error as error:
+            reason = f"the webcam {self.path} fails: {error.err}"
+        finally:
+            self._capture.release()
+            with self._news:
+                self._lost = reason
+                self._news.notify()
 
-    def read(self) -> RawFrame:
-        """The next frame that has not been read, at the output's size. Raises CameraLostError."""
+    def read(self) -> RawFrame | None:
+        """The next frame that has not been read, at the output's size; None where none came for a while, so that
+        the caller can say that it is alive. Raises CameraLostError.
+        """
         while True:
             with self._news:
-                there = self._news.wait_for(lambda: self._newest is not None or self._lost, STALL + 1.0)
+                self._news.wait_for(lambda: self._newest is not None or self._lost, PATIENCE)
                 if self._newest is None:
-                    raise CameraLostError(self._lost if there else f"the webcam {self.path} does not answer")
+                    # Twice, because the driver may hold the thread that watches.
+                    if self._lost or monotonic() - self._last > 2 * (STALL if self._sequence else FIRST):
+                        raise CameraLostError(self._lost or f"the webcam {self.path} does not answer; is it unplugged?")
+                    return None
                 (sequence, captured, data), self._newest = self._newest, None
             pixels = empty(self._output.width, self._output.height)
             if decode(data, self._fourcc, pixels):
@@ -132,10 +148,8 @@ class WebCamera:
 
     def close(self) -> None:
         """Let go of the webcam; its light goes out."""
-        self._lost = self._lost or "the webcam is closed"
-        self._thread.join(STALL + 1.0)
-        if not self._thread.is_alive():
-            self._capture.release()
+        self._closing.set()
+        self._thread.join(PATIENCE + 0.5)
 
     def __enter__(self) -> Self:
         return self

@@ -82,11 +82,12 @@ def show_window(settings: Settings, webcam: Path | None, segment: Segment, frame
         cv2.namedWindow(WINDOW, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         while frames is None or shown < frames:
             frame = camera.read()
-            safe = compose(frame, mask_or_none(frame, segment, complain), settings.look.blur)
-            if not shown:
-                cv2.resizeWindow(WINDOW, *size_of(safe.pixels))
-            cv2.imshow(WINDOW, to_bgr(safe.pixels))
-            shown += 1
+            if frame is not None:
+                safe = compose(frame, mask_or_none(frame, segment, complain), settings.look.blur)
+                if not shown:
+                    cv2.resizeWindow(WINDOW, *size_of(safe.pixels))
+                cv2.imshow(WINDOW, to_bgr(safe.pixels))
+                shown += 1
             if cv2.waitKey(1) & 0xFF in (ord("q"), 27) or cv2.getWindowProperty(WINDOW, cv2.WND_PROP_VISIBLE) < 1:
                 break
     cv2.destroyAllWindows()

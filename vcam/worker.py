@@ -31,8 +31,10 @@ RETRY = 1.0  # seconds between two tries to open a webcam
 class Camera(Protocol):
     """Where raw frames come from."""
 
-    def read(self) -> RawFrame:
-        """The newest frame that has not been read, at the output's size; waits for it. Raises CameraLostError."""
+    def read(self) -> RawFrame | None:
+        """The newest frame that has not been read, at the output's size; None where none came within a second.
+        Raises CameraLostError.
+        """
         ...
 
 
@@ -85,6 +87,9 @@ def stream(camera: Camera, segment: Segment, link: Sender) -> None:
     complain = Complaints(log.warning)
     while True:
         frame = camera.read()
+        if frame is None:
+            link.say("")
+            continue
         with link.slot() as slot:
             if slot is None:
                 continue  # the keeper has not taken the last ones: this one is dropped, the next is newer
