@@ -87,7 +87,7 @@ class Service:
         return self
 
     def __exit__(self, *_):
-        self.life.stop.set()
+        self.life.stop()
         self.thread.join(PATIENCE)
         assert not self.thread.is_alive()
 
@@ -176,6 +176,31 @@ def test_a_worker_killed_before_its_first_word_is_replaced():
     safe(service.screen)
 
 
+def test_a_worker_that_can_not_even_be_started_is_tried_again(monkeypatch):
+    start, tries = subprocess.Popen, []
+
+    def no_memory(*words, **options):
+        tries.append(1)
+        if len(tries) < 3:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return start(*words, **options)
+
+    monkeypatch.setattr(keeper.subprocess, "Popen", no_memory)
+    with Service("none") as service:
+        service.screen.wait_for(lambda kinds: "sharp" in kinds)
+    assert service.screen.runs()[:2] == ["placeholder", "sharp"]
+
+
+def test_workers_come_and_go_without_leaving_anything_behind():
+    with Service("leave", start=1) as service:
+        service.screen.wait_for(lambda kinds: len(kinds) > 3)
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        for _ in range(3):
+            count = len(service.screen.kinds)
+            service.screen.wait_for(lambda kinds, n=count: len(kinds) > n + 8)
+        assert len(list(Path("/proc/self/fd").iterdir())) <= before + 2
+
+
 def test_settings_that_the_first_worker_can_not_use_end_the_service_but_not_later_ones():
     with Service("settings") as service:
         service.thread.join(PATIENCE)
@@ -196,7 +221,7 @@ def test_new_settings_take_effect_in_mid_stream_and_bad_ones_change_nothing():
         for number in range(30):
             look = LookSettings(blur=(0.2, 1.0)[number % 2])
             life.load = lambda look=look: SETTINGS.model_copy(update={"look": look})
-            life.reload.set()
+            life.reload()
             count = len(screen.kinds)
             screen.wait_for(lambda kinds, n=count: len(kinds) > n + 1)
         assert life.settings.look.blur == 1.0
@@ -205,7 +230,7 @@ def test_new_settings_take_effect_in_mid_stream_and_bad_ones_change_nothing():
             raise SettingsError("look.blur can't be 7")
 
         life.load = refuse
-        life.reload.set()
+        life.reload()
         count = len(screen.kinds)
         screen.wait_for(lambda kinds: len(kinds) > count + 3)
         assert life.settings.look.blur == 1.0

@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 
 import numpy as np
 import pytest
@@ -147,19 +148,68 @@ def test_an_old_sequence_number_is_refused(ends):
 
 @given(st.binary(min_size=1, max_size=200))
 def test_no_bytes_whatever_pass_for_a_frame(data):
+    taken = take_raw(data)
+    assert taken is None or "say" in json.loads(data)
+
+
+VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.lists(st.integers()))
+
+
+@given(st.dictionaries(st.sampled_from(["frame", "sequence", "say", "free", "else"]), VALUES, max_size=4))
+def test_no_message_whatever_does_more_than_end_the_worker(message):
+    taken = take_raw(json.dumps(message).encode())
+    if taken is not None and taken.frame is not None:
+        assert message["frame"] in (0, 1, 2)
+        assert type(message["frame"]) is type(message["sequence"]) is int
+
+
+def test_deep_nesting_is_nonsense_too():
+    assert take_raw(b"[" * 60_000) is None
+
+
+def take_raw(data):
+    """What the keeper makes of these bytes; None where it ends the worker."""
     receiver = Receiver(160, 120)
     theirs = os.dup(receiver.descriptors()[1])
-    os.write(theirs, data)
+    receiver.started()
     try:
-        assert receiver.take(1.0).frame is None
-        message = json.loads(data)
-        assert "say" in message
+        os.write(theirs, data)
+        return receiver.take(1.0)
     except EndedError:
-        pass
+        return None
     finally:
         os.close(theirs)
         receiver.close()
-        receiver.started()
+
+
+def test_a_worker_that_floods_does_not_hold_the_keeper_up(ends):
+    receiver, sender = ends
+    flooding = threading.Event()
+
+    def flood():
+        while not flooding.is_set():
+            try:
+                sender.say("me, me, me")
+            except EndedError:
+                return
+
+    thread = threading.Thread(target=flood)
+    thread.start()
+    for _ in range(20):
+        assert receiver.take(1.0).trouble == "me, me, me"
+    flooding.set()
+    while receiver.take(0.1).heard:
+        pass
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_the_memory_can_not_be_cut_off_under_the_keeper():
+    receiver = Receiver(160, 120)
+    with pytest.raises(PermissionError):
+        os.ftruncate(receiver.descriptors()[0], 0)
+    receiver.started()
+    receiver.close()
 
 
 def test_each_side_notices_the_end_of_the_other(ends):

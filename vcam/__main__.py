@@ -150,8 +150,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     set_up_log()
     life = keeper.Life(settings, lambda: load_settings(overrides(arguments)))
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: life.stop.set())
-    signal.signal(signal.SIGHUP, lambda *_: life.reload.set())
+        signal.signal(number, life.stop)
+    signal.signal(signal.SIGHUP, life.reload)
     with Loopback(settings.output) as output:
         keeper.run(life, output)
     return 0

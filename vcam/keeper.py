@@ -9,8 +9,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from threading import Event, Thread
-from time import monotonic
+from threading import Thread
+from time import monotonic, sleep
 from typing import Protocol
 
 from vcam.errors import SettingsError
@@ -52,11 +52,31 @@ class Output(Protocol):
 
 
 class Life:
-    """The two wishes from outside: to stop, and to read the settings again."""
+    """The two wishes from outside: to stop, and to read the settings again.
+
+    Plain flags that signal handlers set: an Event's lock may be held by the very code that the signal interrupted.
+    """
 
     def __init__(self, settings: Settings, load: Callable[[], Settings] | None = None) -> None:
         self.settings, self.load = settings, load
-        self.stop, self.reload = Event(), Event()
+        self._stop = self._reload = False
+
+    def stop(self, *_: object) -> None:
+        """A signal handler's whole work."""
+        self._stop = True
+
+    def reload(self, *_: object) -> None:
+        """A signal handler's whole work."""
+        self._reload = True
+
+    def ends(self) -> bool:
+        """Whether to stop."""
+        return self._stop
+
+    def reloads(self) -> bool:
+        """Whether to read the settings again; asked once for each wish."""
+        wished, self._reload = self._reload, False
+        return wished
 
 
 def run(life: Life, output: Output, worker: Sequence[str] = WORKER) -> None:
@@ -70,18 +90,20 @@ def run(life: Life, output: Output, worker: Sequence[str] = WORKER) -> None:
 
     output.prime(say("SegBlur is starting"))
     why, failures, ever = "SegBlur is starting", 0, False
-    while not life.stop.is_set():
-        wait(life, output, say(why), BACK_OFF[min(failures, len(BACK_OFF) - 1)])
-        with Worker(life.settings, worker) as process:
-            lived = show(life, output, process, say, why)
-        failures, ever = (0, True) if lived else (failures + 1, ever)
-        if life.stop.is_set():
-            break
-        if process.code == SettingsError.exit_code and not ever:
-            raise SettingsError("")  # the worker has said why
-        log.warning("%s; starting another", process.epitaph)
-        why = "SegBlur is starting again"
-    output.scrub(say("SegBlur has stopped"))
+    try:
+        while not life.ends():
+            wait(life, output, say(why), BACK_OFF[min(failures, len(BACK_OFF) - 1)])
+            with Worker(life.settings, worker) as process:
+                lived = show(life, output, process, say, why)
+            failures, ever = (0, True) if lived else (failures + 1, ever)
+            if life.ends():
+                break
+            if process.code == SettingsError.exit_code and not ever:
+                raise SettingsError("")  # the worker has said why
+            log.warning("%s; starting another", process.epitaph)
+            why = "SegBlur is starting again"
+    finally:
+        output.scrub(say("SegBlur has stopped"))
 
 
 def show(
@@ -93,7 +115,7 @@ def show(
 ) -> bool:
     """Take, write, tell, until the worker ends; whether it ever showed a frame."""
     frame, fresh, heard, lived = say(why), monotonic(), monotonic(), False
-    while not life.stop.is_set():
+    while not life.ends():
         try:
             update = worker.take(TICK)
         except EndedError as reason:
@@ -113,7 +135,7 @@ def show(
         if now - heard > (HUNG if worker.spoke else LOADING):
             worker.mourn(f"silent for {now - heard:.0f} s")
             return lived
-        if life.reload.is_set():
+        if life.reloads():
             reload(life, worker)
     return lived
 
@@ -121,13 +143,13 @@ def show(
 def wait(life: Life, output: Output, frame: SafeFrame, seconds: float) -> None:
     """Show one frame for a while."""
     until = monotonic() + seconds
-    while monotonic() < until and not life.stop.wait(TICK):
+    while monotonic() < until and not life.ends():
         output.send(frame)
+        sleep(TICK)
 
 
 def reload(life: Life, worker: "Worker") -> None:
     """Read the settings again; what can't be used, or not without another start, changes nothing."""
-    life.reload.clear()
     if life.load is None:
         return
     try:
@@ -148,16 +170,17 @@ class Worker:
     def __init__(self, settings: Settings, command: Sequence[str]) -> None:
         self._link = Receiver(settings.output.width, settings.output.height)
         files = self._link.descriptors()
-        self._process = subprocess.Popen(
-            [*command, *map(str, files)],
-            pass_fds=files,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        self._link.started()
+        self._process: subprocess.Popen[bytes] | None = None
         self.spoke = False
         self.code: int | None = None
         self.epitaph = "the worker was stopped"
+        try:
+            self._process = subprocess.Popen(
+                [*command, *map(str, files)], pass_fds=files, stdin=subprocess.DEVNULL, start_new_session=True
+            )
+        except OSError as error:  # no memory, no process left: the next try may find some
+            self.epitaph = f"no worker can be started ({error})"
+        self._link.started()
         self.tell(settings)
 
     def tell(self, settings: Settings) -> None:
@@ -173,6 +196,8 @@ class Worker:
 
     def mourn(self, reason: str) -> None:
         """Note how it ended: by itself, which its exit code tells, or by being silent."""
+        if self._process is None:
+            return
         try:
             self.code = self._process.wait(TICK)
             self.epitaph = f"the worker ended with code {self.code}"
@@ -184,6 +209,8 @@ class Worker:
 
     def __exit__(self, *_: object) -> None:
         self._link.close()
+        if self._process is None:
+            return
         self._process.kill()  # nothing of it is worth waiting for, and a stopped one would not hear
         # One that hangs in a driver dies late or never; the keeper has no time for it.
         Thread(target=self._process.wait, name="undertaker", daemon=True).start()

@@ -9,6 +9,7 @@ Messages are JSON. Worker to keeper: {"frame": slot, "sequence": n} and {"say": 
 {"free": slot} and {"settings": tree}.
 """
 
+import fcntl
 import json
 import mmap
 import os
@@ -26,6 +27,8 @@ from vcam.settings import Settings
 
 SLOTS = 3  # one shown, one on its way, one being written
 LONGEST = 65536  # bytes of a message
+MOST_MESSAGES = 64  # taken in one go
+LONGEST_SENTENCE = 200  # characters that a placeholder shows
 
 
 class EndedError(Exception):
@@ -56,8 +59,10 @@ def send(link: socket.socket, message: dict[str, Any]) -> None:
 
 
 def receive(link: socket.socket) -> Iterator[dict[str, Any]]:
-    """The messages that are there. Raises EndedError at the end of the connection and on nonsense."""
-    while True:
+    """The messages that are there, but not more than a few: whoever floods does not hold the other side up. Raises
+    EndedError at the end of the connection and on nonsense.
+    """
+    for _ in range(MOST_MESSAGES):
         try:
             data = link.recv(LONGEST, socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -68,7 +73,7 @@ def receive(link: socket.socket) -> Iterator[dict[str, Any]]:
             raise EndedError("the connection is closed")
         try:
             message = json.loads(data)
-        except ValueError:
+        except (ValueError, RecursionError):
             message = None
         if not isinstance(message, dict):
             raise EndedError(f"{data[:60]!r} is not a message")
@@ -79,8 +84,10 @@ class Receiver:
     """The keeper's end."""
 
     def __init__(self, width: int, height: int) -> None:
-        self._file = os.memfd_create("segblur-frames")
+        self._file = os.memfd_create("segblur-frames", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         os.ftruncate(self._file, SLOTS * width * height * 3 // 2)
+        # Reading memory that the other side has cut off would kill this process.
+        fcntl.fcntl(self._file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
         self._slots = views(mmap.mmap(self._file, 0), width, height)
         self._link, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._link.setblocking(False)  # a worker that doesn't listen must not hold the keeper up
@@ -112,10 +119,12 @@ class Receiver:
         trouble = ""
         for message in receive(self._link):
             if "say" in message:
-                trouble = str(message["say"])
+                trouble = str(message["say"])[:LONGEST_SENTENCE]
                 continue
             slot, sequence = message.get("frame"), message.get("sequence")
-            if slot not in range(SLOTS) or slot in (fresh, self._shown) or not isinstance(sequence, int):
+            if type(slot) is not int or type(sequence) is not int or slot not in range(SLOTS):
+                raise EndedError(f"{message} is not a frame")
+            if slot in (fresh, self._shown):
                 raise EndedError(f"{message} is not a frame that can be taken")
             if sequence <= self._newest:
                 raise EndedError(f"frame {sequence} comes after frame {self._newest}")
