@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from segnet.network import SegNet
-from segnet.weights import WeightsInfo, load_weights
+from segnet.weights import WeightsError, WeightsInfo, load_weights
 
 STEP = 16  # the network's input sides are multiples of this
 
@@ -62,8 +62,10 @@ def fused(network: SegNet) -> SegNet:
 
 
 def load_segmenter(path: Path, device: str = "cpu") -> Segmenter:
-    """The segmenter of a weights file, warmed up. Raises WeightsError."""
+    """The segmenter of a weights file, warmed up and seen to give numbers. Raises WeightsError."""
     segmenter = Segmenter(*load_weights(path), device=device)
-    width, height = segmenter.info.input_size
-    segmenter(np.zeros((height // STEP * STEP, width // STEP * STEP, 3), np.uint8))
+    width, height = segmenter.size_for(*segmenter.info.input_size)
+    noise = np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
+    if not np.isfinite(segmenter(noise)).all():
+        raise WeightsError(f"the network in {path} gives numbers that are not finite")
     return segmenter

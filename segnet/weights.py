@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field, TypeAdapter, ValidationError
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
@@ -23,7 +23,8 @@ DEFAULT = Path(__file__).parent / "weights" / "person.safetensors"
 
 
 Side = Annotated[int, Field(ge=32, le=1024)]
-Spread = Annotated[float, Field(gt=0)]
+Mean = Annotated[float, Field(ge=0, le=1)]
+Spread = Annotated[float, Field(gt=0, le=10)]
 
 
 class WeightsError(Exception):
@@ -35,12 +36,12 @@ class WeightsInfo:
     """What a weights file says of itself."""
 
     config: NetworkConfig
-    classes: tuple[str, ...] = ("person",)
+    classes: tuple[Literal["person"]] = ("person",)
     input_size: tuple[Side, Side] = (
         256,
         144,
     )  # width, height it was trained for; other shapes keep the area
-    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)  # of RGB from 0 to 1
+    mean: tuple[Mean, Mean, Mean] = (0.5, 0.5, 0.5)  # of RGB from 0 to 1
     std: tuple[Spread, Spread, Spread] = (0.25, 0.25, 0.25)
     metrics: dict[str, Any] = field(default_factory=dict)  # set → figures
     training: dict[str, Any] = field(default_factory=dict)  # the run's settings, step, data and code identity
@@ -81,17 +82,20 @@ def load_weights(path: Path) -> tuple[SegNet, WeightsInfo]:
     """
     try:
         size = path.stat().st_size
+        if not path.is_file():
+            raise OSError("it is not a file")
         if size > MAX_BYTES:
-            raise WeightsError(f"{path} has {size} bytes, more than the {MAX_BYTES} that a weights file may have")
+            raise OSError(f"it has {size} bytes, more than the {MAX_BYTES} that a weights file may have")
         with safe_open(str(path), framework="pt") as file:
             header = file.metadata() or {}
             tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except FileNotFoundError:
         raise WeightsError(f"there is no weights file {path}") from None
-    except (OSError, SafetensorError) as error:
+    except Exception as error:  # noqa: BLE001 - the reader of a hostile file raises more than it promises
         raise WeightsError(f"{path} is not a readable safetensors file: {error}") from None
     info = read_header(path, header)
-    network = SegNet(info.config)
+    with torch.device("meta"):  # takes no memory, whatever the header claims
+        network = SegNet(info.config)
     expected = network.state_dict()
     if {name: (t.shape, t.dtype) for name, t in tensors.items()} != {
         name: (t.shape, t.dtype) for name, t in expected.items()
@@ -101,7 +105,7 @@ def load_weights(path: Path) -> tuple[SegNet, WeightsInfo]:
         raise WeightsError(f"{path} holds numbers that are not finite")
     if digest(tensors) != header["sha256"]:
         raise WeightsError(f"the tensors in {path} do not have the sha256 that its header names: it is damaged")
-    network.load_state_dict(tensors)
+    network.load_state_dict(tensors, assign=True)
     return network.eval(), info
 
 

@@ -111,6 +111,8 @@ FAULTS = {
     "constant": np.ones_like,
     "half": lambda mask: np.full_like(mask, 0.6),
     "nearly-all": lambda mask: np.where(mask > 0.5, 1.0, 0.97).astype(np.float32),
+    "undecided": lambda mask: np.where(np.arange(mask.size).reshape(mask.shape) == 7, 0.0, 0.5).astype(np.float32),
+    "noise": lambda mask: np.random.default_rng().uniform(0.3, 0.7, mask.shape).astype(np.float32),
     "shape": lambda mask: np.ones((7, 9), np.float32),
     "type": lambda mask: mask.astype(np.float64),
     "range": lambda mask: mask * 255,

@@ -43,7 +43,10 @@ def test_help_is_there_and_costs_no_torch(words):
 
 
 MISTAKES = {
-    "run --look.blurr 1": (78, "look.blurr is not a setting"),
+    "run --look.blurr 1": (78, "look.blurr is not a setting of this command"),
+    "image x.jpg -o y --camera.device z": (78, "camera.device is not a setting of this command"),
+    "run --look.b 1": (78, "look.b is not a setting"),
+    "demo -o /etc/passwd --output.label Nowhere": (1, "/etc/passwd can't be made: File exists"),
     "run --look.blur=2": (78, "look.blur can't be '2'"),
     "run --output.width 641": (78, "output.width can't be"),
     "run --output.label Nowhere": (1, "there is no virtual camera 'Nowhere'; make one with: sudo modprobe"),
@@ -51,7 +54,7 @@ MISTAKES = {
     "image missing.jpg -o x --network.weights none": (78, "there is no weights file none"),
     "video missing.mp4 -o x.mp4": (1, "missing.mp4 can't be read as a video: No such file or directory"),
     "demo --camera.device /dev/video99": (1, "there is no webcam /dev/video99"),
-    "bench --frames 0": (78, "--frames must be at least 1"),
+    "bench --frames 0": (78, "--frames must be from 1 to"),
     "nonsense": (2, "invalid choice"),
     "": (2, "the following arguments are required"),
     "image x.jpg": (2, "-o"),

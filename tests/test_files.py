@@ -3,6 +3,7 @@
 import subprocess
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -16,6 +17,12 @@ from vcam.pictures import blur_pictures
 from vcam.settings import OutputSettings
 from vcam.video import blur_video
 from vcam.yuv import to_bgr
+
+
+def has_ffmpeg():
+    from shutil import which
+
+    return which("ffmpeg") is not None
 
 
 def picture(path, width=320, height=240):
@@ -157,12 +164,6 @@ def test_a_video_comes_out_with_every_frame_and_its_sound(tmp_path):
     assert listing(tmp_path) == ["in.mkv", "out.mp4"]
 
 
-def has_ffmpeg():
-    from shutil import which
-
-    return which("ffmpeg") is not None
-
-
 def bad_videos(folder):
     data = SAMPLE.read_bytes()
     (folder / "cut.mkv").write_bytes(data[: len(data) // 2])
@@ -189,11 +190,90 @@ def test_each_bad_video_gives_a_sentence_and_leaves_what_was_there(tmp_path):
         assert not [path for path in listing(tmp_path) if path.startswith(".")]
 
 
+def make_video(path, *words):
+    subprocess.run(["ffmpeg", "-v", "error", "-y", *map(str, words), path], check=True)
+
+
+SINE = ("-f", "lavfi", "-i", "sine")
+needs_ffmpeg = pytest.mark.skipif(not has_ffmpeg(), reason="ffmpeg makes the material")
+
+
+@needs_ffmpeg
+def test_times_sound_and_colours_keep_their_place(tmp_path):
+    source, out = tmp_path / "in.mkv", tmp_path / "out.mkv"
+    half_as_many_later = "select='lt(t,1.5)+not(mod(n,2))'"  # a variable frame rate
+    make_video(source, "-i", SAMPLE, *SINE, "-t", 2.9, "-vf", half_as_many_later, "-fps_mode", "vfr", "-c:a", "aac")
+    blur_video(source, out, Box(), 0.5)
+    with VideoFile(source) as before, VideoFile(out) as after:
+        for (t0, _), (t1, _) in zip(before.timed_frames(), after.timed_frames(), strict=True):
+            assert abs(t0 - t1) < 0.002
+        assert after.stream.codec_context.colorspace == 6
+    with av.open(str(out)) as container:
+        order = [packet.stream.type for packet in container.demux() if packet.dts is not None]
+    assert "audio" in order[: len(order) // 4]
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_a_video_filmed_lying_down_stands_upright(tmp_path, degrees):
+    make_video(tmp_path / "plain.mp4", "-i", SAMPLE, "-t", 0.2)
+    make_video(
+        tmp_path / "turned.mp4", "-i", tmp_path / "plain.mp4", "-c", "copy", "-metadata:s:v:0", f"rotate={degrees}"
+    )
+    make_video(tmp_path / "truth.mkv", "-i", tmp_path / "turned.mp4", "-c:v", "ffv1")  # ffmpeg turns by itself
+    with VideoFile(tmp_path / "turned.mp4") as turned, VideoFile(tmp_path / "truth.mkv") as truth:
+        if not turned.quarters:
+            pytest.skip("this ffmpeg can't write the note")
+        one, other = next(turned.frames()), next(truth.frames())
+        assert (turned.width, turned.height) == (truth.width, truth.height)
+    assert np.abs(one.astype(int) - other).mean() < 2
+
+
+@needs_ffmpeg
+def test_videos_that_are_only_unusual_are_not_taken_for_damaged(tmp_path):
+    make_video(tmp_path / "slow.mp4", "-i", SAMPLE, "-r", 1)
+    make_video(
+        tmp_path / "sound.mkv", "-i", SAMPLE, "-f", "lavfi", "-i", "sine=duration=9", "-c:v", "copy", "-c:a", "aac"
+    )
+    make_video(tmp_path / "odd.mkv", "-i", SAMPLE, "-vf", "crop=321:241", "-c:v", "ffv1")
+    make_video(tmp_path / "wide.mp4", "-i", SAMPLE, "-vf", "setsar=2")
+    for name in ("slow.mp4", "sound.mkv", "odd.mkv", "wide.mp4"):
+        assert blur_video(tmp_path / name, tmp_path / "out.mkv", Box(), 0.5) > 0
+    with VideoFile(tmp_path / "out.mkv") as video:
+        assert video.pixel_aspect == 2
+
+
+def test_grey_of_sixteen_bits_keeps_its_range(tmp_path):
+    ramp = np.linspace(0, 65535, 64 * 32).astype(np.uint16).reshape(32, 64)
+    cv2.imwrite(str(tmp_path / "deep.png"), ramp)
+    assert np.abs(read_picture(tmp_path / "deep.png")[..., 0] - ramp / 257.0).max() < 1
+
+
+def test_results_never_take_the_place_of_a_picture_that_was_given(tmp_path):
+    mine, mask = picture(tmp_path / "a.png"), picture(tmp_path / "a.mask.png")
+    with pytest.raises(PictureError, match="would be overwritten"):
+        blur_pictures([mine, mask], tmp_path, Box(), 0.5)
+    assert listing(tmp_path) == ["a.mask.png", "a.png"]
+
+
+def test_a_picture_too_long_for_one_sheet_gets_a_smaller_one(tmp_path):
+    written = blur_pictures([picture(tmp_path / "long.png", 32000, 40)], tmp_path / "out", Box(), 0.5)
+    assert cv2.imread(str(written[1])).shape == (40, 32000, 3)
+    assert cv2.imread(str(written[2])).shape[1] == 65000
+
+
 def test_a_video_is_not_written_over_itself_nor_to_a_place_that_is_none(tmp_path):
     source = tmp_path / "in.mkv"
     source.write_bytes(SAMPLE.read_bytes())
     with pytest.raises(OutputError, match="is the video to be read"):
         blur_video(source, source, Box(), 0.5)
+    with pytest.raises(OutputError, match="File name too long"):
+        blur_video(source, tmp_path / f"{'x' * 300}.mp4", Box(), 0.5)
+    (tmp_path / "folder.mp4").mkdir()
+    with pytest.raises(OutputError, match="is a folder"):
+        blur_video(source, tmp_path / "folder.mp4", Box(), 0.5)
+    with pytest.raises(OutputError, match="can't be written"):
+        blur_video(source, source / "out.mp4", Box(), 0.5)
     with pytest.raises(OutputError, match="must end with one of"):
         blur_video(source, tmp_path / "out.avi", Box(), 0.5)
     with pytest.raises(OutputError, match="can't be written"):

@@ -21,6 +21,16 @@ def test_a_good_mask_is_that_of_its_frame_with_firm_inside_and_outside():
     assert set(np.unique(mask.alpha)) == {0.0, 1.0}
 
 
+def test_a_small_hole_is_filled_where_the_network_is_in_doubt_but_not_where_it_sees_background():
+    for value, filled in ((0.45, 1.0), (0.1, 0.0)):
+        answer = person(0.9)
+        answer[20:23, 28:31] = value
+        assert check(answer, SIZE, 1).alpha[21, 29] == filled
+    large = person(0.9)
+    large[12:38, 22:38] = 0.45
+    assert 0 < check(large, SIZE, 1).alpha[21, 29] < 1
+
+
 def test_an_empty_room_is_a_good_mask():
     assert check(np.zeros(SIZE[::-1], np.float32), SIZE, 1).alpha.max() == 0.0
 
@@ -35,6 +45,9 @@ def test_an_empty_room_is_a_good_mask():
         (np.ones(SIZE[::-1], np.float32), "whole picture"),
         (np.full(SIZE[::-1], 0.6, np.float32), "whole picture"),
         (np.linspace(0.9, 1.0, 64 * 48, dtype=np.float32).reshape(48, 64), "100%"),
+        (np.where(person() > 0, 0.0, 0.5).astype(np.float32), "undecided"),
+        (np.random.default_rng(0).uniform(0.3, 0.7, SIZE[::-1]).astype(np.float32), "undecided"),
+        (np.random.default_rng(0).uniform(0.4, 0.5, SIZE[::-1]).astype(np.float32), "undecided"),
         (person().astype(np.float64), "float64"),
         (person().T.copy(), "64, 48"),
         (person()[None], "1, 48, 64"),

@@ -1,5 +1,8 @@
 """Training: the formulas against plain ones, the data's promises, and a run that can be interrupted."""
 
+import os
+import signal
+
 import cv2
 import numpy as np
 import pytest
@@ -175,25 +178,44 @@ def test_the_rate_rises_stays_and_falls_to_nothing(tmp_path):
     assert rates[99] == pytest.approx(2e-3 / 40)
 
 
-def test_a_run_that_is_interrupted_and_resumed_ends_as_one_that_was_not(data, tmp_path, monkeypatch):
+@pytest.mark.parametrize("moment", ["before", "after", "measuring"])
+def test_a_run_that_is_interrupted_and_resumed_ends_as_one_that_was_not(data, tmp_path, monkeypatch, moment):
     whole = run.train(config(data, tmp_path / "whole"))
-    step = run.train_step
-    calls = []
+    step, measure, calls = run.train_step, run.measure, []
 
-    def interrupted(*arguments):
+    def ctrl_c():
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def interrupted_step(*arguments):
         calls.append(1)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        return step(*arguments)
+        if moment == "before" and len(calls) == 4:
+            ctrl_c()
+        parts = step(*arguments)
+        if moment == "after" and len(calls) == 4:
+            ctrl_c()
+        return parts
 
-    monkeypatch.setattr(run, "train_step", interrupted)
+    def interrupted_measure(*arguments):
+        if moment == "measuring" and len(calls) == 6:
+            ctrl_c()
+        return measure(*arguments)
+
+    monkeypatch.setattr(run, "train_step", interrupted_step)
+    monkeypatch.setattr(run, "measure", interrupted_measure)
     with pytest.raises(KeyboardInterrupt):
         run.train(config(data, tmp_path / "parts"))
     parts = run.train(config(data, tmp_path / "parts"))
-    assert len(calls) == 4 + 3
+    assert len(calls) == 6
     one, other = load_weights(whole)[0].state_dict(), load_weights(parts)[0].state_dict()
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert (tmp_path / "whole" / "metrics.csv").read_text() == (tmp_path / "parts" / "metrics.csv").read_text()
+
+
+def test_a_run_goes_on_with_its_own_settings_and_data_only(data, tmp_path):
+    run.train(config(data, tmp_path, steps=2))
+    run.train(config(data, tmp_path, steps=3, threads=1, checkpoint_every=9))
+    with pytest.raises(DataError, match="was made with other learning_rate, seed"):
+        run.train(config(data, tmp_path, steps=4, learning_rate=1e-4, seed=1))
 
 
 def test_the_network_learns_a_small_set(data, tmp_path):

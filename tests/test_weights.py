@@ -51,6 +51,11 @@ def with_first(tensors, change):
     return tensors | {name: change(tensors[name])}
 
 
+def said(old, new):
+    """The header with one thing of it said otherwise."""
+    return lambda h: h | {"info": h["info"].replace(old, new)}
+
+
 BROKEN = {
     "one number changed": (lambda t: with_first(t, lambda x: x + 1e-3), dict, "sha256"),
     "not finite": (lambda t: with_first(t, lambda x: x * float("nan")), dict, "not finite"),
@@ -66,6 +71,10 @@ BROKEN = {
     "broken info": (lambda t: t, lambda h: h | {"info": "{"}, "does not describe"),
     "absurd width": (lambda t: t, lambda h: h | {"info": h["info"].replace('"stem":4', '"stem":99999999')}, "stem"),
     "absurd size": (lambda t: t, lambda h: h | {"info": h["info"].replace("[256,144]", "[256,0]")}, "input_size"),
+    "other classes": (lambda t: t, lambda h: h | {"info": h["info"].replace('"person"', '"background"')}, "classes"),
+    "absurd mean": (lambda t: t, said("[0.5,0.5,0.5]", "[NaN,0.5,0.5]"), "mean"),
+    "absurd spread": (lambda t: t, said("[0.25,0.25", "[1e308,0.25"), "std"),
+    "giant": (lambda t: t, said("[4,4,8,8]", "[4096,4096,4096,4096]"), "not those"),
     "no header at all": (lambda t: t, lambda h: {}, "lacks segblur.schema"),
 }
 
@@ -113,6 +122,14 @@ def test_pickles_folders_and_absent_or_giant_files_are_refused(tmp_path, monkeyp
     monkeypatch.setattr(weights, "MAX_BYTES", 10)
     with pytest.raises(WeightsError, match="more than the 10"):
         load_weights(DEFAULT)
+
+
+def test_a_network_that_gives_no_numbers_is_refused(tmp_path):
+    tensors = {name: tensor * 3e38 for name, tensor in SegNet(SMALL).state_dict().items() if tensor.is_floating_point()}
+    path = tmp_path / "big.safetensors"
+    save_weights(path, SegNet(SMALL).state_dict() | tensors, WeightsInfo(SMALL))
+    with pytest.raises(WeightsError, match="not finite"):
+        load_segmenter(path)
 
 
 def test_saving_leaves_the_old_file_or_the_new_one(good, monkeypatch):

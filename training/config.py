@@ -1,7 +1,7 @@
 """What one training run is told: every field with its meaning and unit."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -19,7 +19,7 @@ class TrainConfig(BaseSettings):
         Path("runs/segnet"),
         description="where checkpoints, metrics.csv and the weights go",
     )
-    sets: dict[str, float] = Field(
+    sets: dict[str, Annotated[float, Field(gt=0)]] = Field(
         {
             "train/ccp_upper": 2.0,
             "train/ccp_fullbody": 0.6,
@@ -27,6 +27,7 @@ class TrainConfig(BaseSettings):
             "train/coco_person": 0.5,
             "train/distilled": 1.5,
         },
+        min_length=1,
         description="folders of images/ and masks/ under data, and how often each is drawn",
     )
     rooms: str = Field(
@@ -57,6 +58,6 @@ class TrainConfig(BaseSettings):
     seed: int = Field(0, ge=0, description="of weights, order and augmentation")
     threads: Positive = Field(1, description="CPU threads of the network; workers come on top")
     workers: int = Field(1, ge=0, description="processes that prepare batches")
-    device: str = Field("auto", description="cpu, cuda, or auto")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="cpu, cuda, or auto")
     evaluate_every: Positive = Field(2_000, description="steps between measurements on the validation sets")
     checkpoint_every: Positive = Field(500, description="steps between checkpoints to resume from")

@@ -5,6 +5,8 @@ to the same result: batch number `step` is a pure function of data, seed and ste
 import copy
 import csv
 import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from segnet.inference import Segmenter
 from segnet.network import NetworkConfig, SegNet
 from segnet.weights import WeightsInfo, save_weights
 from training.config import TrainConfig
-from training.data import Batches, find_pairs, manifest_hash
+from training.data import Batches, DataError, find_pairs, manifest_hash
 from training.evaluate import evaluate
 from training.losses import segmentation_loss
 
@@ -31,7 +33,10 @@ def train(config: TrainConfig) -> Path:
     """
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
-    device = torch.device(config.device if config.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
+    cuda = torch.cuda.is_available()
+    if config.device == "cuda" and not cuda:
+        raise DataError("there is no CUDA GPU that works; use --device auto or cpu")
+    device = torch.device("cuda" if cuda and config.device != "cpu" else "cpu")
     batches = Batches(config.data, config.sets, config.rooms, config.batch, config.steps, config.seed)
     validation = {name: find_pairs(config.data / name) for name in config.validation}
 
@@ -40,18 +45,17 @@ def train(config: TrainConfig) -> Path:
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)  # type: ignore[no-untyped-call]
     optimiser = torch.optim.AdamW(parameter_groups(network, config.weight_decay), lr=config.learning_rate)
 
-    config.out.mkdir(parents=True, exist_ok=True)
-    (config.out / "config.json").write_text(config.model_dump_json(indent=2))
-    checkpoint, best_path = (
-        config.out / "checkpoint.pt",
-        config.out / "best.safetensors",
-    )
-    start, best = resume(checkpoint, network, average, optimiser)
     training = {
         "settings": config.model_dump(mode="json", exclude={"data", "out"}),
         "data_sha256": manifest_hash(batches.files, config.data),
-        "torch": torch.__version__,
+        "code_sha256": code_hash(),
+        "torch": str(torch.__version__),
     }
+    config.out.mkdir(parents=True, exist_ok=True)
+    checkpoint, best_path = config.out / "checkpoint.pt", config.out / "best.safetensors"
+    start, best = resume(checkpoint, network, average, optimiser, training)
+    keep_rows(config.out / "metrics.csv", start)
+    (config.out / "config.json").write_text(config.model_dump_json(indent=2))
 
     # Workers come from fork, which shares the decoded pictures; Ctrl-C is the main process' to handle.
     loader = DataLoader(
@@ -64,32 +68,46 @@ def train(config: TrainConfig) -> Path:
         pin_memory=device.type == "cuda",
     )
     progress = tqdm(loader, initial=start, total=config.steps, unit="batch", mininterval=5.0)
-    step = start
-    try:
-        for images, masks in progress:
+    with interruption() as interrupted:
+        for step, (images, masks) in enumerate(progress, start + 1):
             for group in optimiser.param_groups:
-                group["lr"] = rate_at(step, config)
+                group["lr"] = rate_at(step - 1, config)
             parts = train_step(network, images.to(device), masks.to(device), info, optimiser)
             average.update_parameters(network)
-            step += 1
             if step % 50 == 0:
                 progress.set_postfix({name: f"{float(value):.3f}" for name, value in parts.items()})
             if step % config.evaluate_every == 0 or step == config.steps:
                 report = measure(average.module, info, validation)
                 write_row(config.out / "metrics.csv", step, float(parts["total"]), report)
-                figure = report[config.validation[0]]["iou"]
                 progress.write(f"step {step}: {report}")
-                if figure >= best:
-                    best = figure
+                if report[config.validation[0]]["iou"] >= best:
+                    best = report[config.validation[0]]["iou"]
                     about = WeightsInfo(info.config, metrics=report, training=training | {"step": step})
                     save_weights(best_path, average.module.state_dict(), about)
-            if step % config.checkpoint_every == 0 or step == config.steps:
-                save_checkpoint(checkpoint, network, average, optimiser, step, best)
-    except KeyboardInterrupt:
-        save_checkpoint(checkpoint, network, average, optimiser, step, best)
-        progress.write(f"stopped at step {step}; the same command goes on from there")
-        raise
+            if step % config.checkpoint_every == 0 or step == config.steps or interrupted():
+                save_checkpoint(checkpoint, network, average, optimiser, training, step, best)
+            if interrupted():
+                progress.write(f"stopped after step {step}; the same command goes on from there")
+                raise KeyboardInterrupt
     return best_path
+
+
+@contextmanager
+def interruption() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C or SIGTERM came: only noted, so that a run stops between two steps and never within one."""
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda n, _: came.append(n)) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(came)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def code_hash() -> str:
+    """sha256 of the code that makes the weights."""
+    root = Path(__file__).parent.parent
+    return manifest_hash([*root.glob("segnet/*.py"), *root.glob("training/*.py")], root)
 
 
 def train_step(
@@ -146,6 +164,7 @@ def save_checkpoint(
     network: nn.Module,
     average: nn.Module,
     optimiser: torch.optim.Optimizer,
+    training: dict[str, Any],
     step: int,
     best: float,
 ) -> None:
@@ -154,6 +173,7 @@ def save_checkpoint(
         "network": network.state_dict(),
         "average": average.state_dict(),
         "optimiser": optimiser.state_dict(),
+        "training": training,
         "step": step,
         "best": best,
     }
@@ -162,15 +182,35 @@ def save_checkpoint(
     beside.replace(path)
 
 
-def resume(path: Path, network: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer) -> tuple[int, float]:
-    """Step to go on from and best figure so far; (0, 0) for a new run."""
+# What may differ when a run goes on: how long, how often, and on what machine.
+FREE = {"steps", "evaluate_every", "checkpoint_every", "threads", "workers", "device"}
+
+
+def resume(
+    path: Path, network: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer, training: dict[str, Any]
+) -> tuple[int, float]:
+    """Step to go on from and best figure so far; (0, 0) for a new run. Raises DataError where the run in that folder
+    was another one.
+    """
     if not path.exists():
         return 0, 0.0
-    state = torch.load(path, weights_only=True)
+    state = torch.load(path, weights_only=True, map_location="cpu")
+    then, now = state["training"], training
+    changed = [k for k, v in now["settings"].items() if k not in FREE and then["settings"].get(k) != v]
+    changed += ["data"] if then["data_sha256"] != now["data_sha256"] else []
+    if changed:
+        raise DataError(f"the run in {path.parent} was made with other {', '.join(changed)}; choose another --out")
     network.load_state_dict(state["network"])
     average.load_state_dict(state["average"])
     optimiser.load_state_dict(state["optimiser"])
     return int(state["step"]), float(state["best"])
+
+
+def keep_rows(path: Path, step: int) -> None:
+    """Drop the rows of steps that will be done again."""
+    if path.exists():
+        head, *rows = path.read_text().splitlines(keepends=True)
+        path.write_text("".join([head, *(row for row in rows if int(row.split(",")[0]) <= step)]))
 
 
 def write_row(path: Path, step: int, loss: float, report: Report) -> None:

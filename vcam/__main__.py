@@ -4,6 +4,8 @@ Heavy modules are imported by the command that needs them, so that the others an
 """
 
 import argparse
+import errno
+import io
 import json
 import os
 import signal
@@ -13,8 +15,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from vcam.errors import SegBlurError, SettingsError
+from vcam.log import keep_no_core
 from vcam.settings import Settings, fields, load_settings
 
+MOST_FRAMES = 1_000_000  # of one bench
 DESCRIPTION = """\
 SegBlur Camera: you sharp, your room blurred, in every video program.
 
@@ -33,13 +37,14 @@ class Parser(argparse.ArgumentParser):
         """Exit with 2; a setting that does not exist is SettingsError's 78."""
         if message.startswith("unrecognized arguments: --") and "." in message:
             key = message.removeprefix("unrecognized arguments: --").split()[0].split("=")[0]
-            raise SettingsError(f"{key} is not a setting; see segblur run --help")
+            raise SettingsError(f"{key} is not a setting of this command; see {self.prog} --help")
         self.exit(2, f"segblur: {message}; see {self.prog} --help\n")
 
 
 def parser() -> Parser:
     """The whole command line."""
     top = Parser(
+        allow_abbrev=False,
         prog="segblur",
         description=DESCRIPTION,
         epilog=EPILOG,
@@ -48,7 +53,9 @@ def parser() -> Parser:
     commands = top.add_subparsers(title="commands", metavar="", required=True)
 
     def command(name: str, what: Callable[[argparse.Namespace, Settings], int], text: str) -> Parser:
-        added: Parser = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        added: Parser = commands.add_parser(
+            name, allow_abbrev=False, help=text, description=f"{text[0].upper()}{text[1:]}."
+        )
         added.set_defaults(what=what)
         return added
 
@@ -162,11 +169,13 @@ def demo(arguments: argparse.Namespace, settings: Settings) -> int:
     from vcam import demo as parts
 
     plan = parts.make_plan(settings, parts.window_works)
-    print(f"camera:  {plan.webcam or 'the bundled sample, a man signing in a meeting room'}")
+    live = plan.webcam is not None and (plan.serves or plan.window)
+    print(f"camera:  {plan.webcam if live else 'the bundled sample, a man signing in a meeting room'}")
     for lack in plan.missing:
         print(f"missing: {lack}")
     if plan.serves:
         print(f"output:  {plan.loopback}; choose {settings.output.label} in your video program. Ctrl-C ends it.")
+        sys.stdout.flush()
         return run(arguments, settings)
     print(f"output:  {'a window; q ends it' if plan.window else 'files'}", flush=True)
     from vcam.network import load_network
@@ -224,8 +233,8 @@ def bench(arguments: argparse.Namespace, settings: Settings) -> int:
     from vcam import bench as parts
     from vcam.network import load_network
 
-    if arguments.frames < 1:
-        raise SettingsError("--frames must be at least 1")
+    if not 1 <= arguments.frames <= MOST_FRAMES:
+        raise SettingsError(f"--frames must be from 1 to {MOST_FRAMES}")
     segment = load_network(settings.network)
     parts.set_threads(settings.network.threads)
     size = (settings.output.width, settings.output.height)
@@ -245,26 +254,39 @@ def main() -> int:
     """The exit code: 0, 1 for what is wrong with the world, 2 for the call, 78 for the settings."""
     # Read when OpenCV loads: a webcam that delivers nothing is noticed after one second instead of ten.
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "1")
+    keep_no_core()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing is left half-written; `run` has its own way
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # file names are not always text
     try:
         arguments = parser().parse_args()
         code: int = arguments.what(arguments, load_settings(overrides(arguments)))
-    except SegBlurError as error:
-        if str(error):
-            print(f"segblur: {error}", file=sys.stderr)
-        return error.exit_code
-    except ImportError as error:
-        if ".so" not in str(error):
-            raise
-        print(
-            f"segblur: a system library is missing ({error}); on Debian: apt install libgl1 libglib2.0-0",
-            file=sys.stderr,
-        )
-        return 1
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # `segblur devices | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+    except (SegBlurError, ImportError, OSError) as error:
+        return tell(error)
+    return code
+
+
+def tell(error: Exception) -> int:
+    """One sentence on stderr for what is expected to go wrong, and its exit code; the rest is raised again."""
+    code, sentence = 1, str(error)
+    if isinstance(error, SegBlurError):
+        code = error.exit_code
+    elif isinstance(error, BrokenPipeError):  # `segblur devices | head`
+        code, sentence = 141, ""
+    elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        sentence = "there is no space left to write to; make some and call again"
+    elif isinstance(error, ImportError) and ".so" in sentence:
+        sentence = f"a system library is missing ({error}); on Debian: apt install libgl1 libglib2.0-0"
+    else:
+        raise error
+    if not isinstance(error, SegBlurError | ImportError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what could not be written is given up
+    if sentence:
+        print(f"segblur: {sentence}", file=sys.stderr)
     return code
 
 

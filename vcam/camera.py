@@ -1,6 +1,7 @@
 """The physical webcam, through OpenCV's V4L2 backend: raw MJPEG or YUYV, the newest frame, never an old one."""
 
 import logging
+from itertools import chain
 from pathlib import Path
 from threading import Condition, Event, Thread
 from time import monotonic
@@ -68,27 +69,15 @@ class WebCamera:
         wanted = list(FOURCC.values()) if camera.format == "auto" else [FOURCC[camera.format]]
         got = ""
         for fourcc in wanted:
-            capture = cv2.VideoCapture(
-                str(self.path),
-                cv2.CAP_V4L2,
-                [
-                    *(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*fourcc)),
-                    *(
-                        cv2.CAP_PROP_FRAME_WIDTH,
-                        self._output.width,
-                        cv2.CAP_PROP_FRAME_HEIGHT,
-                        self._output.height,
-                    ),
-                    *(
-                        cv2.CAP_PROP_FPS,
-                        camera.fps,
-                        cv2.CAP_PROP_BUFFERSIZE,
-                        3,
-                        cv2.CAP_PROP_CONVERT_RGB,
-                        0,
-                    ),
-                ],
-            )
+            wishes = {
+                cv2.CAP_PROP_FOURCC: cv2.VideoWriter.fourcc(*fourcc),
+                cv2.CAP_PROP_FRAME_WIDTH: self._output.width,
+                cv2.CAP_PROP_FRAME_HEIGHT: self._output.height,
+                cv2.CAP_PROP_FPS: camera.fps,
+                cv2.CAP_PROP_BUFFERSIZE: 3,
+                cv2.CAP_PROP_CONVERT_RGB: 0,
+            }
+            capture = cv2.VideoCapture(str(self.path), cv2.CAP_V4L2, list(chain(*wishes.items())))
             if not capture.isOpened():
                 raise CameraLostError(
                     f"{self.path} can't be opened; is it in use by another program? (fuser -v {self.path})"
@@ -129,22 +118,22 @@ class WebCamera:
         """The next frame that has not been read, at the output's size; None where none came for a while, so that
         the caller can say that it is alive. Raises CameraLostError.
         """
-        while True:
-            with self._news:
-                self._news.wait_for(lambda: self._newest is not None or self._lost, PATIENCE)
-                if self._newest is None:
-                    # Twice, because the driver may hold the thread that watches.
-                    if self._lost or monotonic() - self._last > 2 * (STALL if self._sequence else FIRST):
-                        raise CameraLostError(self._lost or f"the webcam {self.path} does not answer; is it unplugged?")
-                    return None
-                (sequence, captured, data), self._newest = self._newest, None
-            pixels = empty(self._output.width, self._output.height)
-            if decode(data, self._fourcc, pixels):
-                self._damaged = 0
-                return RawFrame(pixels, sequence, captured)
-            self._damaged += 1
-            if self._damaged > DAMAGED:
-                raise CameraLostError(f"the webcam {self.path} delivers damaged pictures; try another cable or port")
+        with self._news:
+            self._news.wait_for(lambda: self._newest is not None or self._lost, PATIENCE)
+            if self._newest is None:
+                # Twice, because the driver may hold the thread that watches.
+                if self._lost or monotonic() - self._last > 2 * (STALL if self._sequence else FIRST):
+                    raise CameraLostError(self._lost or f"the webcam {self.path} does not answer; is it unplugged?")
+                return None
+            (sequence, captured, data), self._newest = self._newest, None
+        pixels = empty(self._output.width, self._output.height)
+        if decode(data, self._fourcc, pixels):
+            self._damaged = 0
+            return RawFrame(pixels, sequence, captured)
+        self._damaged += 1
+        if self._damaged > DAMAGED:
+            raise CameraLostError(f"the webcam {self.path} delivers damaged pictures; try another cable or port")
+        return None
 
     def close(self) -> None:
         """Let go of the webcam; its light goes out."""

@@ -49,9 +49,9 @@ def low_resolution(width: int, height: int) -> tuple[int, int]:
 
 def blur_sigma(strength: float) -> float:
     """Standard deviation of the blur in pixels of a picture of LOW_LINES lines; strength 0.2 to 1. At 720p:
-    18 to 48 pixels, so that even the weakest leaves no letter of a whiteboard readable.
+    22 to 48 pixels, so that even the weakest leaves no letter below 1/16 of the picture's height readable.
     """
-    return 1.3 + 4.7 * strength
+    return 2.0 + 4.0 * strength
 
 
 def background_weight(alpha: NDArray[Any] | None, size: tuple[int, int]) -> NDArray[Any]:
@@ -75,7 +75,7 @@ def blur_background(plane: NDArray[Any], weight: NDArray[Any], spread: NDArray[A
     weighted = small * weight
     mean = float(weighted.sum() / max(float(weight.sum()), EPSILON))
     low = (blurred(weighted, sigma) + EPSILON * mean) / spread
-    return np.asarray(cv2.resize(cv2.convertScaleAbs(low), plane.shape[::-1], interpolation=cv2.INTER_LINEAR))
+    return np.asarray(cv2.convertScaleAbs(cv2.resize(low, plane.shape[::-1], interpolation=cv2.INTER_LINEAR)))
 
 
 def blend(person: NDArray[Any], background: NDArray[Any], alpha: NDArray[Any], out: NDArray[Any]) -> None:

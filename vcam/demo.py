@@ -14,7 +14,7 @@ import numpy as np
 from vcam.camera import WebCamera, choose_camera
 from vcam.compositor import compose
 from vcam.errors import CameraLostError, OutputError
-from vcam.files import SAMPLE, FileCamera, VideoFile
+from vcam.files import SAMPLE, FileCamera, VideoFile, make_folder
 from vcam.frame import size_of
 from vcam.loopback import find_loopback
 from vcam.mask import Complaints, Segment, mask_or_none
@@ -68,7 +68,7 @@ def window_works() -> bool:
     if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return False
     attempt = "import cv2; cv2.namedWindow('x'); cv2.waitKey(1)"
-    return subprocess.run([sys.executable, "-c", attempt], capture_output=True, check=False).returncode == 0
+    return subprocess.run([sys.executable, "-P", "-c", attempt], capture_output=True, check=False).returncode == 0
 
 
 def show_window(settings: Settings, webcam: Path | None, segment: Segment, frames: int | None = None) -> int:
@@ -108,6 +108,7 @@ def write_demo(settings: Settings, segment: Segment, folder: Path) -> tuple[Path
     the original too. Raises OutputError.
     """
     video, page = folder / "segblur-demo.mp4", folder / "segblur-demo.jpg"
+    make_folder(folder)
     count = blur_video(SAMPLE, video, segment, settings.look.blur)
     with VideoFile(SAMPLE) as before, VideoFile(video) as after:
         wanted = {round(count * part) for part in (0.1, 0.35, 0.6, 0.85)}

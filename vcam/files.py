@@ -4,7 +4,8 @@ import os
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,11 +14,12 @@ import av
 import numpy as np
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from vcam.errors import CameraLostError, OutputError, PictureError
-from vcam.frame import I420, RawFrame, empty
+from vcam.frame import I420, RawFrame, empty, planes
 from vcam.settings import OutputSettings
 from vcam.yuv import from_bgr, to_bgr
 
@@ -34,14 +36,27 @@ def read_picture(path: Path) -> Pixels:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # check_size has a limit of its own
             with Image.open(path) as image:
                 check_size(path, *image.size)
-                rgb = ImageOps.exif_transpose(image).convert("RGB")
+                rgb = eight_bits(path, ImageOps.exif_transpose(image)).convert("RGB")
     except UnidentifiedImageError:
         raise PictureError(f"{path} is not a picture in a known format, such as JPEG or PNG") from None
     except Image.DecompressionBombError:
         raise PictureError(f"{path} is too large; scale it down to {LARGEST // 1_000_000} million pixels") from None
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise PictureError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}") from None
+    except PictureError:
+        raise
+    except Exception as error:  # noqa: BLE001 - decoders of rare formats raise whatever they like
+        raise PictureError(f"{path} can't be read: {error}") from None
     return np.ascontiguousarray(np.asarray(rgb)[..., ::-1])
+
+
+def eight_bits(path: Path, image: Image.Image) -> Image.Image:
+    """Grey of 16 bits as 8 bits, which Pillow would clip instead. Raises PictureError."""
+    if image.mode == "F":
+        raise PictureError(f"{path} holds numbers without a scale; save it as an ordinary picture first")
+    if image.mode.startswith("I"):
+        return Image.fromarray(np.clip(np.asarray(image) / 257.0 + 0.5, 0, 255).astype(np.uint8))
+    return image
 
 
 def check_size(path: Path, width: int, height: int) -> None:
@@ -66,7 +81,16 @@ def whole(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise OutputError(f"{path} can't be written: {error.strerror or error}; choose another place") from None
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Make it where it is not there. Raises OutputError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder} can't be made: {error.strerror}; choose another folder") from None
 
 
 class VideoFile:
@@ -75,38 +99,63 @@ class VideoFile:
     def __init__(self, path: Path) -> None:
         """Open it. Raises PictureError."""
         self.path = path
-        try:
-            self.container = av.open(str(path))
-        except (FFmpegError, OSError) as error:
-            raise PictureError(f"{path} can't be read as a video: {error.strerror or error}") from None
-        if not self.container.streams.video:
-            self.container.close()
-            raise PictureError(f"{path} holds no video")
-        self.stream = self.container.streams.video[0]
-        self.stream.thread_type = "AUTO"
-        self.width, self.height = self.stream.width & ~1, self.stream.height & ~1
+        self.rewind()
+        first = next(self._decode(), None)
+        self.container.close()
+        self.rewind()
+        # Telephones film lying down and note that it has to be turned.
+        self.quarters = round((first.rotation if first else 0) / 90) % 4
+        width, height = self.stream.width & ~1, self.stream.height & ~1
+        aspect = self.stream.sample_aspect_ratio or Fraction(1)
+        sideways = self.quarters % 2 == 1
+        self.width, self.height = (height, width) if sideways else (width, height)
+        self.pixel_aspect = 1 / aspect if sideways else aspect
         self.fps = float(self.stream.average_rate or 30)
-        self.count = self.stream.frames or round(float((self.container.duration or 0) / av.time_base) * self.fps)
+        own = (self.stream.duration or 0) * (self.stream.time_base or Fraction(0))
+        self.length = float(own or (self.container.duration or 0) / av.time_base)  # seconds
+        self.count = self.stream.frames or round(self.length * self.fps)
         try:
             check_size(path, self.width, self.height)
         except PictureError:
             self.close()
             raise
 
-    def frames(self) -> Iterator[I420]:
-        """Each frame. Raises PictureError where the file is damaged or ends too early."""
-        seen, end = 0, 0.0
+    def _decode(self) -> Iterator[VideoFrame]:
         try:
-            for frame in self.container.decode(self.stream):
-                seen, end = seen + 1, max(end, float(frame.time or 0.0))
-                yield to_i420(frame, self.width, self.height)
+            yield from self.container.decode(self.stream)
         except FFmpegError as error:
-            raise PictureError(f"{self.path} is damaged after frame {seen}: {error.strerror}") from None
-        if not seen:
+            raise PictureError(f"{self.path} is damaged: {error.strerror}") from None
+
+    def rewind(self) -> None:
+        """Open the file, again where it is open: not every file can be sought. Raises PictureError."""
+        try:
+            self.container = av.open(str(self.path))
+        except (FFmpegError, OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise PictureError(f"{self.path} can't be read as a video: {reason}") from None
+        if not self.container.streams.video:
+            self.container.close()
+            raise PictureError(f"{self.path} holds no video")
+        self.stream = self.container.streams.video[0]
+        self.stream.thread_type = "AUTO"
+
+    def frames(self) -> Iterator[I420]:
+        """Each frame, turned upright. Raises PictureError where the file is damaged or ends too early."""
+        return (pixels for _, pixels in self.timed_frames())
+
+    def timed_frames(self) -> Iterator[tuple[float, I420]]:
+        """Each frame with its time in seconds. Raises PictureError."""
+        end = None
+        for number, frame in enumerate(self._decode()):
+            time = number / self.fps if frame.time is None else float(frame.time)
+            end = time + 1 / self.fps
+            yield time, np.ascontiguousarray(upright(to_i420(frame, self.stream), self.quarters))
+        if end is None:
             raise PictureError(f"{self.path} holds no frame that can be decoded")
-        promised = float((self.container.duration or 0) / av.time_base)
-        if end + CUT_OFF < promised and (end + CUT_OFF) < 0.95 * promised:
-            raise PictureError(f"{self.path} is cut off: it ends after {end:.1f} of {promised:.1f} seconds")
+        # Matroska tells only how long the longest stream is, and sound may go on after the picture.
+        alone = len(self.container.streams) == 1 or self.stream.duration
+        if alone and end + CUT_OFF < 0.95 * self.length:
+            raise PictureError(f"{self.path} is cut off: it ends after {end:.1f} of {self.length:.1f} seconds")
 
     def close(self) -> None:
         """Close the file."""
@@ -124,17 +173,26 @@ class VideoFile:
         self.close()
 
 
-def to_i420(frame: VideoFrame, width: int, height: int) -> I420:
-    """A decoded frame as BT.601, limited range."""
+def to_i420(frame: VideoFrame, stream: VideoStream) -> I420:
+    """A decoded frame as BT.601, limited range, without a last odd line or column."""
     plain = frame.reformat(
-        width,
-        height,
+        stream.width & ~1,
+        stream.height & ~1,
         format="yuv420p",
         dst_colorspace="ITU601",
         dst_color_range="MPEG",
         interpolation="AREA",
     )
     return np.ascontiguousarray(plain.to_ndarray())
+
+
+def upright(pixels: I420, quarters: int) -> I420:
+    """The picture turned by so many quarters against the clock."""
+    if not quarters:
+        return pixels
+    turned = [np.rot90(plane, quarters).reshape(-1) for plane in planes(pixels)]
+    width = pixels.shape[1] if quarters == 2 else pixels.shape[0] * 2 // 3
+    return np.concatenate(turned).reshape(-1, width)
 
 
 class FileCamera:
@@ -153,7 +211,8 @@ class FileCamera:
         try:
             pixels = next(self._frames, None)
             if pixels is None:
-                self._video.container.seek(0)
+                self._video.container.close()
+                self._video.rewind()
                 self._frames = self._video.frames()
                 pixels = next(self._frames)
         except (PictureError, FFmpegError, StopIteration) as error:

@@ -1,6 +1,6 @@
 """The two kinds of frame, which never mix: raw ones from a webcam, and safe ones that may be shown."""
 
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -31,10 +31,10 @@ class SafeFrame:
     """
 
     pixels: I420 = field(repr=False)
-    made_by: object = field(repr=False)
+    made_by: InitVar[object]
 
-    def __post_init__(self) -> None:
-        if self.made_by is not _SEAL:
+    def __post_init__(self, made_by: object) -> None:
+        if made_by is not _SEAL:
             raise TypeError("a SafeFrame comes from the compositor or the placeholder painter, from nobody else")
 
 

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from threading import Thread
 from time import monotonic, sleep
 from typing import Protocol
 
@@ -21,7 +20,7 @@ from vcam.slots import EndedError, Receiver, Update
 
 log = logging.getLogger("segblur.keeper")
 
-WORKER = (sys.executable, "-m", "vcam.worker")
+WORKER = (sys.executable, "-P", "-m", "vcam.worker")  # -P: no module of the folder that happens to be the current
 TICK = 0.2  # seconds; a reader gets a frame at least this often, because browsers give up after one second
 LATE = 1.0  # after so long without a fresh frame a placeholder takes the place of the last one
 HUNG = 5.0  # after so long without a word the worker is killed
@@ -75,8 +74,10 @@ class Life:
 
     def reloads(self) -> bool:
         """Whether to read the settings again; asked once for each wish."""
-        wished, self._reload = self._reload, False
-        return wished
+        if not self._reload:
+            return False
+        self._reload = False
+        return True
 
 
 def run(life: Life, output: Output, worker: Sequence[str] = WORKER) -> None:
@@ -90,11 +91,20 @@ def run(life: Life, output: Output, worker: Sequence[str] = WORKER) -> None:
 
     output.prime(say("SegBlur is starting"))
     why, failures, ever = "SegBlur is starting", 0, False
+    dying: list[Worker] = []
     try:
         while not life.ends():
             wait(life, output, say(why), BACK_OFF[min(failures, len(BACK_OFF) - 1)])
-            with Worker(life.settings, worker) as process:
+            dying = [dead for dead in dying if not dead.gone()]
+            try:
+                process = Worker(life.settings, worker)
+            except OSError as error:
+                log.error("no worker can be started (%s); trying again", error)
+                failures += 1
+                continue
+            with process:
                 lived = show(life, output, process, say, why)
+            dying.append(process)
             failures, ever = (0, True) if lived else (failures + 1, ever)
             if life.ends():
                 break
@@ -168,19 +178,21 @@ class Worker:
     """One worker process and the connection to it. Leaving the `with` block ends it, whatever state it is in."""
 
     def __init__(self, settings: Settings, command: Sequence[str]) -> None:
+        """Start it. Raises OSError where the machine has no memory, process or descriptor left."""
         self._link = Receiver(settings.output.width, settings.output.height)
-        files = self._link.descriptors()
-        self._process: subprocess.Popen[bytes] | None = None
-        self.spoke = False
-        self.code: int | None = None
-        self.epitaph = "the worker was stopped"
         try:
+            files = self._link.descriptors()
             self._process = subprocess.Popen(
                 [*command, *map(str, files)], pass_fds=files, stdin=subprocess.DEVNULL, start_new_session=True
             )
-        except OSError as error:  # no memory, no process left: the next try may find some
-            self.epitaph = f"no worker can be started ({error})"
-        self._link.started()
+        except OSError:
+            self._link.close()
+            raise
+        finally:
+            self._link.started()
+        self.spoke = False
+        self.code: int | None = None
+        self.epitaph = "the worker was stopped"
         self.tell(settings)
 
     def tell(self, settings: Settings) -> None:
@@ -196,21 +208,22 @@ class Worker:
 
     def mourn(self, reason: str) -> None:
         """Note how it ended: by itself, which its exit code tells, or by being silent."""
-        if self._process is None:
-            return
         try:
             self.code = self._process.wait(TICK)
             self.epitaph = f"the worker ended with code {self.code}"
         except subprocess.TimeoutExpired:
             self.epitaph = f"the worker had to be killed ({reason})"
 
+    def gone(self) -> bool:
+        """Whether the process has ended altogether."""
+        return self._process.poll() is not None
+
     def __enter__(self) -> "Worker":
         return self
 
     def __exit__(self, *_: object) -> None:
+        # A stopped one would hear nothing else. One that hangs in a driver dies late or never: see `gone`.
         self._link.close()
-        if self._process is None:
-            return
-        self._process.kill()  # nothing of it is worth waiting for, and a stopped one would not hear
-        # One that hangs in a driver dies late or never; the keeper has no time for it.
-        Thread(target=self._process.wait, name="undertaker", daemon=True).start()
+        self._process.kill()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(TICK)

@@ -2,7 +2,10 @@
 
 import logging
 import os
+import resource
+import select
 import sys
+from typing import TextIO
 
 # syslog(3) priorities, which systemd's journal takes from the beginning of a line.
 PRIORITY = {
@@ -22,9 +25,28 @@ class JournalFormatter(logging.Formatter):
         return f"<{PRIORITY.get(record.levelno, 6)}>{super().format(record)}"
 
 
+class PatientHandler(logging.StreamHandler[TextIO]):
+    """Drops what nobody reads: a full pipe on stderr must not stop the picture."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the line if that is possible at once."""
+        ready = select.poll()
+        try:
+            ready.register(self.stream, select.POLLOUT)
+        except (OSError, ValueError):
+            return  # closed
+        if ready.poll(0):
+            super().emit(record)
+
+
+def keep_no_core() -> None:
+    """No core file of a process that holds pictures of the room."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def set_up_log() -> None:
     """Log to stderr from now on."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = PatientHandler(sys.stderr)
     if "JOURNAL_STREAM" in os.environ:
         handler.setFormatter(JournalFormatter("%(name)s: %(message)s"))
     else:

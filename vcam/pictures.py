@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from vcam.compositor import compose
 from vcam.errors import OutputError, PictureError
-from vcam.files import read_picture, whole
+from vcam.files import make_folder, read_picture, whole
 from vcam.frame import RawFrame, empty
 from vcam.mask import Segment, mask_or_none
 from vcam.yuv import from_bgr, to_bgr
 
+LONGEST_JPEG = 65_000  # pixels of a side
 Pixels = NDArray[Any]  # uint8 (H, W, 3) BGR, or (H, W)
 
 
@@ -29,29 +30,42 @@ def blur_pictures(paths: list[Path], folder: Path, segment: Segment, strength: f
     if twice is not None:
         raise PictureError(f"two pictures are named {twice}; give them in two calls with different folders")
     for path in paths:
-        read_picture(path)  # a bad one among many is told before the first result is written
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder} can't be made: {error.strerror}; choose another folder") from None
+        if (
+            max(read_picture(path).shape) > LONGEST_JPEG
+        ):  # a bad one among many is told before the first result is written
+            raise PictureError(f"{path} has a side of more than {LONGEST_JPEG} pixels; scale it down")
+    results = {target.resolve() for path in paths for target in result_paths(path, folder)}
+    own = next((path for path in paths if path.resolve() in results), None)
+    if own is not None:
+        raise PictureError(f"{own} would be overwritten by a result; choose another folder")
+    make_folder(folder)
     written: list[Path] = []
     for path in paths:
         written += write_results(path, folder, segment, strength)
     return written
 
 
+def result_paths(path: Path, folder: Path) -> tuple[Path, Path, Path]:
+    """Where mask, blurred picture and sheet go."""
+    return (
+        folder / f"{path.stem}.mask.png",
+        folder / f"{path.stem}.blurred.jpg",
+        folder / f"{path.stem}.sheet.jpg",
+    )
+
+
 def write_results(path: Path, folder: Path, segment: Segment, strength: float) -> list[Path]:
     """The three files of one picture. Raises PictureError, OutputError."""
     bgr = read_picture(path)
     mask, blurred = blur_picture(bgr, segment, strength, partial(complain, path))
-    results = {
-        folder / f"{path.stem}.mask.png": mask,
-        folder / f"{path.stem}.blurred.jpg": blurred,
-        folder / f"{path.stem}.sheet.jpg": np.hstack([bgr, cv2.cvtColor(mask, cv2.COLOR_GRAY2BGR), blurred]),
-    }
-    for target, image in results.items():
+    sheet = np.hstack([bgr, np.asarray(cv2.cvtColor(mask, cv2.COLOR_GRAY2BGR)), blurred])
+    if sheet.shape[1] > LONGEST_JPEG:
+        height = max(1, sheet.shape[0] * LONGEST_JPEG // sheet.shape[1])
+        sheet = np.asarray(cv2.resize(sheet, (LONGEST_JPEG, height), interpolation=cv2.INTER_AREA))
+    targets = result_paths(path, folder)
+    for target, image in zip(targets, (mask, blurred, sheet), strict=True):
         write_picture(target, image)
-    return list(results)
+    return list(targets)
 
 
 def complain(path: Path, reason: str) -> None:

@@ -38,7 +38,7 @@ class CameraSettings(Section):
         description="webcam: a path such as /dev/video0, part of its name, or auto",
     )
     format: Literal["auto", "mjpeg", "yuyv"] = Field("auto", description="what to ask the webcam for")
-    fps: int = Field(30, ge=1, le=120, description="frames a second to ask the webcam for")
+    fps: int = Field(30, ge=5, le=120, description="frames a second to ask the webcam for")
 
 
 class OutputSettings(Section):
@@ -73,6 +73,12 @@ class NetworkSettings(Section):
 
     weights: Path | None = Field(None, description="weights file; default: the one that is shipped")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the network runs")
+
+    @field_validator("weights")
+    @classmethod
+    def _home(cls, value: Path | None) -> Path | None:
+        return value and value.expanduser()
+
     threads: int = Field(1, ge=1, le=64, description="CPU threads of the network")
 
 
@@ -128,7 +134,7 @@ def load_settings(overrides: dict[str, dict[str, Any]] | None = None, path: Path
 
     try:
         return Settings.model_construct(**dict(Here(**(overrides or {}))))  # type: ignore[arg-type]
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}") from None
     except OSError as error:
         raise SettingsError(f"{path} can't be read: {error.strerror}") from None
@@ -141,6 +147,13 @@ def sentence(error: ValidationError, path: Path) -> str:
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return f"{key} is not a setting (from the command line, the environment or {path}); see segblur run --help"
+        return one_line(
+            f"{key} is not a setting (from the command line, the environment or {path}); see segblur run --help"
+        )
     reason = first["msg"].removeprefix("Value error, ")
-    return f"{key} can't be {first['input']!r}: {reason[0].lower()}{reason[1:]}"
+    return one_line(f"{key} can't be {first['input']!r}: {reason[0].lower()}{reason[1:]}")
+
+
+def one_line(text: str) -> str:
+    """Without the line breaks that a key or value may hold."""
+    return " ".join(text.split())

@@ -8,6 +8,7 @@ import fcntl
 import os
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,7 +61,10 @@ def nodes(sysfs: Path = SYSFS) -> list[tuple[Path, str]]:
     """Path and name of every video node, by number."""
     if not sysfs.is_dir():
         return []
-    found = [(path.name, (path / "name").read_text().rstrip("\n")) for path in sysfs.glob("video*")]
+    found = []
+    for path in sysfs.glob("video*"):
+        with suppress(OSError):  # unplugged meanwhile
+            found.append((path.name, (path / "name").read_text(errors="replace").rstrip("\n")))
     found.sort(key=lambda node: int(node[0].removeprefix("video") or 0))
     return [(Path("/dev") / name, label) for name, label in found]
 

@@ -1,4 +1,4 @@
-"""`segblur video`: a video file with its background blurred, its sound copied."""
+"""`segblur video`: a video file with its background blurred, its sound copied, its times kept."""
 
 import sys
 from collections.abc import Iterator
@@ -12,94 +12,103 @@ from tqdm import tqdm
 from vcam.compositor import compose
 from vcam.errors import OutputError, PictureError
 from vcam.files import VideoFile, whole
-from vcam.frame import I420, RawFrame, SafeFrame
+from vcam.frame import RawFrame, SafeFrame
 from vcam.mask import Complaints, Segment, mask_or_none
 
+TIME_BASE = Fraction(1, 90_000)  # fine enough for every frame rate
+BT601, LIMITED = 6, 1  # SMPTE 170M and MPEG range, as FFmpeg numbers them: what our planes are
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 
-def blur_frames(frames: Iterator[I420], segment: Segment, strength: float) -> Iterator[SafeFrame]:
-    """Each frame composed by its own mask; wholly blurred where there is none."""
+
+def blur_frames(video: VideoFile, segment: Segment, strength: float) -> Iterator[tuple[float, SafeFrame]]:
+    """Each frame with its time in seconds, composed by its own mask; wholly blurred where there is none."""
     complain = Complaints(lambda reason: tqdm.write(reason, file=sys.stderr))
-    for sequence, pixels in enumerate(frames):
+    for sequence, (time, pixels) in enumerate(video.timed_frames()):
         frame = RawFrame(pixels, sequence, captured=0.0)
-        yield compose(frame, mask_or_none(frame, segment, complain), strength)
+        yield time, compose(frame, mask_or_none(frame, segment, complain), strength)
 
 
 def blur_video(source: Path, target: Path, segment: Segment, strength: float) -> int:
     """Write `target` (H.264; the container by its name) with a progress bar on stderr; the number of frames.
     Raises PictureError, OutputError; `target` is then as it was before.
     """
+    if target.suffix.lower() not in CONTAINERS:
+        raise OutputError(f"{target} can't be written: its name must end with one of {', '.join(CONTAINERS)}")
     with VideoFile(source) as video:
-        if target.exists() and target.samefile(source):
-            raise OutputError(f"{target} is the video to be read; choose another name")
+        check_target(source, target)
         bar = tqdm(total=video.count or None, unit="frame", disable=None, desc=source.name)
         with bar, whole(target) as beside:
             return encode(video, beside, target, bar, segment, strength)
 
 
-def encode(
-    video: VideoFile,
-    beside: Path,
-    target: Path,
-    bar: "tqdm[None]",
-    segment: Segment,
-    strength: float,
-) -> int:
+def check_target(source: Path, target: Path) -> None:
+    """Raise OutputError for a place that can't be written to, before any work is done."""
+    try:
+        if target.is_dir() or (target.exists() and target.samefile(source)):
+            what = "a folder" if target.is_dir() else "the video to be read"
+            raise OutputError(f"{target} is {what}; choose another name")
+    except OSError as error:
+        raise OutputError(f"{target} can't be written: {error.strerror}; choose another name") from None
+
+
+def encode(video: VideoFile, beside: Path, target: Path, bar: "tqdm[None]", segment: Segment, strength: float) -> int:
     """Decode, blur, encode, frame by frame, into the file `beside`. Raises PictureError, OutputError."""
     try:
-        output = av.open(str(beside), "w", format=container_of(target))
+        output = av.open(str(beside), "w", format=CONTAINERS[target.suffix.lower()])
     except (FFmpegError, OSError, ValueError) as error:
         raise OutputError(f"{target} can't be written: {getattr(error, 'strerror', None) or error}") from None
     count = 0
     with output:
         stream = output.add_stream("libx264", rate=Fraction(video.fps).limit_denominator(1001))
-        stream.width, stream.height, stream.pix_fmt = (
-            video.width,
-            video.height,
-            "yuv420p",
-        )
+        stream.width, stream.height, stream.pix_fmt = video.width, video.height, "yuv420p"
+        stream.codec_context.time_base = TIME_BASE
+        stream.codec_context.colorspace, stream.codec_context.color_range = BT601, LIMITED
+        stream.codec_context.sample_aspect_ratio = video.pixel_aspect
         stream.options = {"crf": "20", "preset": "veryfast"}
-        sound = copy_of_sound(video.path, output)
+        sound = Sound(video.path, output)
         try:
-            for safe in blur_frames(video.frames(), segment, strength):
+            for time, safe in blur_frames(video, segment, strength):
                 frame = av.VideoFrame.from_ndarray(safe.pixels, format="yuv420p")
+                frame.pts, frame.time_base = round(time / TIME_BASE), TIME_BASE
+                frame.colorspace, frame.color_range = BT601, LIMITED
+                sound.copy_until(time)  # beside its picture, so that a player need not hold all of one back
                 output.mux(stream.encode(frame))
                 count += 1
                 bar.update()
             output.mux(stream.encode())
-            for packet in sound:
-                output.mux(packet)
+            sound.copy_until(float("inf"))
         except FFmpegError as error:
             raise OutputError(f"{target} can't be written: {error.strerror}") from None
+        finally:
+            sound.close()
     return count
 
 
-def container_of(target: Path) -> str:
-    """FFmpeg's name of the container. Raises ValueError with the names that are known."""
-    known = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
-    if target.suffix.lower() not in known:
-        raise ValueError(f"its name must end with one of {', '.join(known)}")
-    return known[target.suffix.lower()]
+class Sound:
+    """The first audio stream of a file, copied as it is into another; nothing where there is none."""
 
+    def __init__(self, source: Path, output: "av.container.OutputContainer") -> None:
+        """Add the stream to `output`, before the first packet is written. Raises PictureError."""
+        self._container, self._output = av.open(str(source)), output
+        self._packets: Iterator[av.Packet[av.AudioStream]] = iter(())
+        self._next: av.Packet[av.AudioStream] | None = None
+        if not self._container.streams.audio:
+            return
+        try:
+            self._target = output.add_stream_from_template(self._container.streams.audio[0])
+        except (FFmpegError, ValueError) as error:
+            self.close()
+            raise PictureError(f"the sound of {source} does not fit into this container ({error}); use .mkv") from None
+        self._packets = (packet for packet in self._container.demux(audio=0) if packet.dts is not None)
+        self._next = next(self._packets, None)
 
-def copy_of_sound(source: Path, output: "av.container.OutputContainer") -> Iterator["av.Packet[av.AudioStream]"]:
-    """The first audio stream's packets, as they are; none where there is no sound. The stream is added at once,
-    because all streams must be there before the first packet is written.
-    """
-    container = av.open(str(source))
-    if not container.streams.audio:
-        container.close()
-        return iter(())
-    try:
-        target = output.add_stream_from_template(container.streams.audio[0])
-    except (FFmpegError, ValueError) as error:
-        container.close()
-        raise PictureError(f"the sound of {source} does not fit into this container ({error}); use .mkv") from None
+    def copy_until(self, time: float) -> None:
+        """Write the packets up to a time in seconds."""
+        while self._next is not None and float((self._next.dts or 0) * self._next.time_base) <= time:
+            self._next.stream = self._target
+            self._output.mux(self._next)
+            self._next = next(self._packets, None)
 
-    def packets() -> Iterator["av.Packet[av.AudioStream]"]:
-        with container:
-            for packet in container.demux(audio=0):
-                if packet.dts is not None:
-                    packet.stream = target
-                    yield packet
-
-    return packets()
+    def close(self) -> None:
+        """Close the source."""
+        self._container.close()

@@ -5,12 +5,14 @@ A frame's way: the webcam delivers it, the network finds the person in it, every
 composed straight into shared memory, is handed to the keeper, which writes it to the virtual camera.
 """
 
+import ctypes
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import cv2
 
@@ -18,13 +20,14 @@ from vcam.camera import WebCamera
 from vcam.compositor import compose
 from vcam.errors import CameraLostError, SettingsError
 from vcam.frame import RawFrame
-from vcam.log import set_up_log
+from vcam.log import keep_no_core, set_up_log
 from vcam.mask import Complaints, Segment, mask_or_none
 from vcam.settings import Settings
 from vcam.slots import EndedError, Sender
 
 log = logging.getLogger("segblur.worker")
 
+PR_SET_PDEATHSIG = 1  # prctl(2)
 RETRY = 1.0  # seconds between two tries to open a webcam
 
 
@@ -41,6 +44,9 @@ class Camera(Protocol):
 def main() -> int:
     """The process: `python -m vcam.worker MEMORY SOCKET`, two inherited descriptors. The exit code."""
     set_up_log()
+    keep_no_core()
+    # Whatever ends the keeper ends this process too: a webcam must not stay on for nobody.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the keeper's; it ends this process itself
     try:
         link = Sender(int(sys.argv[1]), int(sys.argv[2]))
@@ -98,5 +104,11 @@ def stream(camera: Camera, segment: Segment, link: Sender) -> None:
             link.send(compose(frame, mask, look.blur, out=slot))
 
 
+def leave(code: int) -> NoReturn:
+    """End at once: unloading torch takes a second or two, in which the keeper would wait for the exit code."""
+    logging.shutdown()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())
