@@ -20,6 +20,7 @@ from vcam.v4l2 import (
     STREAMING,
     Device,
     Format,
+    name_of,
     nodes,
     parse_capability,
 )
@@ -39,6 +40,12 @@ def test_the_capabilities_are_those_of_the_node_where_the_driver_tells_them(driv
     name, label, capabilities = parse_capability(data)
     assert capabilities == (own if all_caps & DEVICE_CAPS else all_caps)
     assert "\0" not in name + label
+
+
+def test_a_format_has_four_letters():
+    assert name_of(b"YUYV") == "YUYV"
+    assert name_of(b"Y10 ") == "Y10"
+    assert name_of(b"Y16\xa0") == "Y16-BE"
 
 
 def test_auto_takes_the_first_real_webcam_and_never_a_loopback_a_metadata_node_or_an_infrared_camera():

@@ -254,6 +254,7 @@ def main() -> int:
     """The exit code: 0, 1 for what is wrong with the world, 2 for the call, 78 for the settings."""
     # Read when OpenCV loads: a webcam that delivers nothing is noticed after one second instead of ten.
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "1")
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # what it warns of, we say in a sentence of our own
     keep_no_core()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing is left half-written; `run` has its own way
     for stream in (sys.stdout, sys.stderr):

@@ -115,7 +115,13 @@ def formats(handle: int) -> Iterator[Format]:
         if not more(handle, ENUM_FMT, data):
             return
         fourcc = bytes(data[44:48])
-        yield Format(fourcc.decode(errors="replace").strip(), tuple(sizes(handle, fourcc)))
+        yield Format(name_of(fourcc), tuple(sizes(handle, fourcc)))
+
+
+def name_of(fourcc: bytes) -> str:
+    """Four letters; the top bit of the last says that the format is big-endian (v4l2_fourcc_be)."""
+    letters = bytes(letter & 0x7F for letter in fourcc).decode(errors="replace").strip()
+    return f"{letters}-BE" if fourcc[3] & 0x80 else letters
 
 
 def sizes(handle: int, fourcc: bytes) -> Iterator[tuple[int, int]]:
