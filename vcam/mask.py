@@ -12,7 +12,7 @@ from vcam.frame import RawFrame, size_of
 from vcam.yuv import small_rgb
 
 LOW, HIGH = 0.3, 0.65  # below: background, above: person, between: a soft edge
-MOST = 0.95  # share of the picture that a person may cover; more is taken for a failure
+MOST = 0.9  # share of the picture that a person may cover; more is taken for a failure
 UNDECIDED = 0.3  # share of the picture that may be neither; more is taken for a failure
 HOLE = 0.005  # share of the picture that a hole may cover to be filled
 FLAT = 0.01  # a mask that varies less than this over the picture says nothing

@@ -1,0 +1,61 @@
+"""The service with a worker whose segmentation goes wrong in every way, one after the other.
+
+Without arguments it is the service: the real keeper on the real device. With two it is the worker that it starts: the
+real webcam and compositor, and a network that is right for a few frames, wrong for a few, and so on.
+"""
+
+import signal
+import sys
+from itertools import chain, cycle, repeat
+from typing import Any
+
+from numpy.typing import NDArray
+
+from tests.faulty_worker import FAULTS, Box
+from vcam import keeper
+from vcam.camera import WebCamera
+from vcam.log import set_up_log
+from vcam.loopback import Loopback
+from vcam.settings import CameraSettings, OutputSettings, Settings
+from vcam.slots import EndedError, Sender
+from vcam.worker import work
+
+GOOD, BAD = 4, 3  # frames
+WRONG = ["raise", "nan", "one-nan", "constant", "half", "nearly-all", "undecided", "noise", "shape", "type", "range"]
+WRONG += ["none-at-all"]
+
+
+class Faulty(Box):
+    """Says of the middle of each picture that it is a person, until it is to fail."""
+
+    def __init__(self) -> None:
+        faults = chain.from_iterable([*repeat("none", GOOD), *repeat(fault, BAD)] for fault in WRONG)
+        self._plan = cycle(faults)
+
+    def __call__(self, picture: NDArray[Any]) -> Any:
+        return FAULTS[next(self._plan)](super().__call__(picture))
+
+
+def serve() -> None:
+    """The service, until SIGTERM."""
+    life = keeper.Life(
+        Settings(camera=CameraSettings(device="/dev/video0"), output=OutputSettings(width=640, height=480))
+    )
+    signal.signal(signal.SIGTERM, life.stop)
+    with Loopback(life.settings.output) as output:
+        keeper.run(life, output, (sys.executable, __file__))
+
+
+def fail(memory: int, link: int) -> None:
+    """The worker, until the keeper is gone."""
+    sender = Sender(memory, link)
+    settings = sender.settings
+    work(sender, Faulty(), lambda: WebCamera(settings.camera, settings.output))
+
+
+if __name__ == "__main__":
+    set_up_log()
+    try:
+        serve() if len(sys.argv) == 1 else fail(int(sys.argv[1]), int(sys.argv[2]))
+    except EndedError:
+        sys.exit(0)
