@@ -25,13 +25,7 @@ TICK = 0.2  # seconds; a reader gets a frame at least this often, because browse
 LATE = 1.0  # after so long without a fresh frame a placeholder takes the place of the last one
 HUNG = 5.0  # after so long without a word the worker is killed
 LOADING = 180.0  # the same before its first frame or trouble: importing torch from a cold disk takes its time
-BACK_OFF = (
-    0.0,
-    0.5,
-    2.0,
-    5.0,
-    10.0,
-)  # seconds before the next worker, by how many in a row never showed a frame
+BACK_OFF = (0.0, 0.5, 2.0, 5.0, 10.0)  # seconds before the next worker, by how many in a row never showed a frame
 
 
 class Output(Protocol):
@@ -116,13 +110,7 @@ def run(life: Life, output: Output, worker: Sequence[str] = WORKER) -> None:
         output.scrub(say("SegBlur has stopped"))
 
 
-def show(
-    life: Life,
-    output: Output,
-    worker: "Worker",
-    say: Callable[[str], SafeFrame],
-    why: str,
-) -> bool:
+def show(life: Life, output: Output, worker: "Worker", say: Callable[[str], SafeFrame], why: str) -> bool:
     """Take, write, tell, until the worker ends; whether it ever showed a frame."""
     frame, fresh, heard, lived = say(why), monotonic(), monotonic(), False
     while not life.ends():
