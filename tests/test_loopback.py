@@ -73,6 +73,14 @@ def test_a_device_in_use_gives_a_sentence(kernel, monkeypatch):
         loopback.Loopback(SETTINGS)
 
 
+def test_an_old_module_that_takes_no_second_writer_is_told_from_a_device_in_use(kernel, monkeypatch, tmp_path):
+    (tmp_path / "version").write_text("0.12.7\n")
+    monkeypatch.setattr(loopback, "MODULE_VERSION", tmp_path / "version")
+    monkeypatch.setattr(Kernel, "refuses", "Device /dev/video10 is not a video output device.")
+    with pytest.raises(OutputError, match="serves one start only: sudo modprobe -r v4l2loopback"):
+        loopback.Loopback(SETTINGS)
+
+
 @pytest.mark.parametrize(("buffers", "writes"), [("2\n", 3), ("4\n", 5), ("nonsense", 33), ("99999", 33)])
 def test_at_the_end_every_buffer_of_the_kernel_is_overwritten(kernel, buffers, writes):
     (kernel / "buffers").write_text(buffers)

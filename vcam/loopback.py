@@ -13,6 +13,7 @@ from vcam.frame import SafeFrame
 from vcam.settings import OutputSettings
 from vcam.v4l2 import SYSFS, nodes
 
+MODULE_VERSION = Path("/sys/module/v4l2loopback/version")
 MOST_BUFFERS = 32  # v4l2loopback's own limit
 
 
@@ -66,6 +67,11 @@ class Loopback:
             raise OutputError(f"{self.path} can't be opened ({first_line(error)}); {self._in_use()}") from None
 
     def _in_use(self) -> str:
+        if MODULE_VERSION.exists() and MODULE_VERSION.read_text().startswith("0.12."):
+            # Seen with 0.12.7: once its writer has gone, such a device takes no other.
+            return (
+                "v4l2loopback 0.12 serves one start only: sudo modprobe -r v4l2loopback && sudo modprobe v4l2loopback"
+            )
         names = holders(self.path)
         who = " and ".join(names) if names else "another program, perhaps a second segblur"
         return f"it seems to be in use by {who}: close that and start again"

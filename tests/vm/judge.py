@@ -15,7 +15,7 @@ from sheet import draw_sheet
 
 LEAK = 1 / 20  # of the secret may be left, at most
 SHARP = 0.7  # of the person's fine detail must be left, at least
-FAULTS = 10  # ways in which the segmentation goes wrong: guest/faulty_service.py
+FAULTS = 12  # ways in which the segmentation goes wrong: guest/faulty_service.py
 CLOSE = 3.0  # grey levels by which the person may differ from the source's
 
 Check = Callable[[Evidence], None]
