@@ -80,7 +80,7 @@ def blur_background(plane: NDArray[Any], weight: NDArray[Any], spread: NDArray[A
 
 def blend(person: NDArray[Any], background: NDArray[Any], alpha: NDArray[Any], out: NDArray[Any]) -> None:
     """Alpha · person + (1 − alpha) · background into `out`, all uint8 (H, W); alpha uint8 at any size, 255 = person.
-    In bytes, because floats of a whole plane cost eight times as much (most of it for fresh memory).
+    In bytes, because floats of a whole plane cost several times as much, most of it for fresh memory.
     """
     full = cv2.resize(alpha, person.shape[::-1], interpolation=cv2.INTER_LINEAR)
     kept = cv2.multiply(person, full, scale=1 / 255)

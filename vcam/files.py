@@ -101,7 +101,7 @@ class VideoFile:
         self.path = path
         self.rewind()
         first = next(self._decode(), None)
-        self.container.close()
+        self.close()
         self.rewind()
         # Telephones film lying down and note that it has to be turned.
         self.quarters = round((first.rotation if first else 0) / 90) % 4
@@ -127,7 +127,7 @@ class VideoFile:
             raise PictureError(f"{self.path} is damaged: {error.strerror}") from None
 
     def rewind(self) -> None:
-        """Open the file, again where it is open: not every file can be sought. Raises PictureError."""
+        """Open the file, or a closed one again: not every file can be sought. Raises PictureError."""
         try:
             self.container = av.open(str(self.path))
         except (FFmpegError, OSError, ValueError) as error:
@@ -211,7 +211,7 @@ class FileCamera:
         try:
             pixels = next(self._frames, None)
             if pixels is None:
-                self._video.container.close()
+                self._video.close()
                 self._video.rewind()
                 self._frames = self._video.frames()
                 pixels = next(self._frames)

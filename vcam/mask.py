@@ -87,15 +87,12 @@ def fill_doubtful_holes(soft: NDArray[Any]) -> NDArray[Any]:
     shirt. The gap under an arm is not one of them: there it is sure.
     """
     count, labels, stats, _ = cv2.connectedComponentsWithStats((soft < HIGH).astype(np.uint8), connectivity=4)
-    filled = soft
-    for number in range(1, count):
-        left, top, width, height, area = stats[number]
-        inside = left > 0 and top > 0 and left + width < soft.shape[1] and top + height < soft.shape[0]
-        if inside and area <= HOLE * soft.size:
-            hole = labels == number
-            if float(soft[hole].min()) > LOW:
-                filled = np.where(hole, np.float32(1.0), filled)
-    return filled
+    left, top, width, height, area = stats.T
+    inside = (left > 0) & (top > 0) & (left + width < soft.shape[1]) & (top + height < soft.shape[0])
+    sure = np.bincount(labels[soft <= LOW], minlength=count)
+    holes = inside & (area <= HOLE * soft.size) & (sure == 0)
+    holes[0] = False  # not a hole, but what is around them: the person
+    return np.where(holes[labels], np.float32(1.0), soft) if holes.any() else soft
 
 
 class Complaints:

@@ -30,9 +30,8 @@ def blur_pictures(paths: list[Path], folder: Path, segment: Segment, strength: f
     if twice is not None:
         raise PictureError(f"two pictures are named {twice}; give them in two calls with different folders")
     for path in paths:
-        if (
-            max(read_picture(path).shape) > LONGEST_JPEG
-        ):  # a bad one among many is told before the first result is written
+        # Read here already, so that a bad one among many is told before the first result is written.
+        if max(read_picture(path).shape) > LONGEST_JPEG:
             raise PictureError(f"{path} has a side of more than {LONGEST_JPEG} pixels; scale it down")
     results = {target.resolve() for path in paths for target in result_paths(path, folder)}
     own = next((path for path in paths if path.resolve() in results), None)
