@@ -1,46 +1,54 @@
-"""Weights files that explain themselves: safetensors whose header says what network the tensors belong to,
-how pictures are prepared for it, and where it comes from. Never a pickle.
+"""Weights files that explain themselves: safetensors whose header says what network the tensors belong to, what it
+tells apart, how pictures are prepared for it, and where it comes from. Never a pickle.
 """
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import torch
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from safetensors import safe_open
-from safetensors.torch import save
-from torch import Tensor
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
-from segnet.network import NetworkConfig, SegNet
+from segnet.architectures import ARCHITECTURES
+from segnet.classes import BACKGROUND, PERSON
 
-SCHEMA = 1
-ARCHITECTURE = "segnet"
-MAX_BYTES = 64 * 1024 * 1024  # a light network is under 2 MB; nothing this loader knows comes near the limit
+SCHEMA = 2
+MAX_BYTES = 2 * 1024**3  # the largest network known here, DeconvNet at full width, has 1.01 GB
+MAX_HEADER = 1024 * 1024  # the names of the longest network and a run's settings are a tenth of this
 DEFAULT = Path(__file__).parent / "weights" / "person.safetensors"
-
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of networks that began with its pictures
+REMEDY = "take the file that ships with this version, or make one with `segblur train` or `segblur export`"
+TYPES = {torch.float32: "F32", torch.int64: "I64"}  # as safetensors calls them; no network here has others
 
 Side = Annotated[int, Field(ge=32, le=1024)]
 Mean = Annotated[float, Field(ge=0, le=1)]
 Spread = Annotated[float, Field(gt=0, le=10)]
+Name = Annotated[str, Field(pattern=r"^\w[\w -]{0,31}$")]
 
 
 class WeightsError(Exception):
-    """A weights file that can't be used; the text says which and why."""
+    """A weights file that can't be used; the text says which, why, and what to do."""
 
 
 @dataclass(frozen=True)
 class WeightsInfo:
     """What a weights file says of itself."""
 
-    config: NetworkConfig
-    classes: tuple[Literal["person"]] = ("person",)
-    input_size: tuple[Side, Side] = (
-        256,
-        144,
-    )  # width, height it was trained for; other shapes keep the area
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    architecture: str  # a name in ARCHITECTURES
+    config: Any  # an instance of that architecture's config
+    classes: Annotated[tuple[Name, ...], Field(min_length=1, max_length=256)] = (PERSON,)
+    # ("person",): one logit, and its sigmoid; otherwise the first is "background", and the softmax over all of them.
+    input_sizes: Annotated[tuple[tuple[Side, Side], ...], Field(min_length=1, max_length=16)] = ((256, 144), (320, 192))
+    # Width and height; the first is the one to use where nobody asks for another.
     mean: tuple[Mean, Mean, Mean] = (0.5, 0.5, 0.5)  # of RGB from 0 to 1
     std: tuple[Spread, Spread, Spread] = (0.25, 0.25, 0.25)
     metrics: dict[str, Any] = field(default_factory=dict)  # set → figures
@@ -50,78 +58,195 @@ class WeightsInfo:
 ABOUT = TypeAdapter(WeightsInfo)
 
 
-def digest(tensors: Mapping[str, Tensor]) -> str:
-    """sha256 over names, types, shapes and bytes of the tensors, sorted by name."""
-    total = hashlib.sha256()
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        total.update(tensor.numpy().tobytes())
-    return total.hexdigest()
+def build(info: WeightsInfo) -> nn.Module:
+    """A network of the kind and size that `info` describes, with random weights."""
+    return ARCHITECTURES[info.architecture].build(info.config, len(info.classes))
 
 
 def save_weights(path: Path, tensors: Mapping[str, Tensor], info: WeightsInfo) -> None:
-    """Write the file in one step: a reader sees the old one or the new one, never a half."""
+    """Write the file in one step: a reader sees the old one or the new one, never a half. Raises WeightsError, and
+    leaves what was there, for what load_weights would refuse for its description, names, types or shapes.
+    """
     # Flattened and shaped again, because a channels-last tensor of 1×1 kernels only looks contiguous.
-    kept = {name: tensor.detach().cpu().reshape(-1).reshape(tensor.shape) for name, tensor in tensors.items()}
-    header = {
-        "segblur.schema": str(SCHEMA),
-        "architecture": ARCHITECTURE,
-        "sha256": digest(kept),
-        "info": ABOUT.dump_json(info).decode(),
-    }
+    held = {name: tensor.detach().cpu().reshape(-1).reshape(tensor.shape) for name, tensor in tensors.items()}
+    about = ABOUT.dump_json(info).decode()
+    compare(path, outline(described(path, about)), {name: kind(tensor) for name, tensor in held.items()})
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.new")
-    beside.write_bytes(save(kept, metadata=header))
-    beside.replace(path)
-
-
-def load_weights(path: Path) -> tuple[SegNet, WeightsInfo]:
-    """The network on the CPU, ready for inference, and what its file says. Raises WeightsError: a file is
-    taken whole, with every name, shape, type and value as it must be, or not at all.
-    """
     try:
-        size = path.stat().st_size
-        if not path.is_file():
-            raise OSError("it is not a file")
-        if size > MAX_BYTES:
-            raise OSError(f"it has {size} bytes, more than the {MAX_BYTES} that a weights file may have")
-        with safe_open(str(path), framework="pt") as file:
-            header = file.metadata() or {}
-            tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except FileNotFoundError:
-        raise WeightsError(f"there is no weights file {path}") from None
-    except Exception as error:  # noqa: BLE001 - the reader of a hostile file raises more than it promises
-        raise WeightsError(f"{path} is not a readable safetensors file: {error}") from None
-    info = read_header(path, header)
-    with torch.device("meta"):  # takes no memory, whatever the header claims
-        network = SegNet(info.config)
-    expected = network.state_dict()
-    if {name: (t.shape, t.dtype) for name, t in tensors.items()} != {
-        name: (t.shape, t.dtype) for name, t in expected.items()
-    }:
-        raise WeightsError(f"the tensors in {path} are not those of the network that its header describes")
-    if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
-        raise WeightsError(f"{path} holds numbers that are not finite")
+        beside.touch()
+        mode = beside.stat().st_mode  # as the owner's umask has it; safetensors would keep the file to its owner
+        save_file(held, beside, metadata={"segblur.schema": str(SCHEMA), "sha256": digest(held), "info": about})
+        beside.chmod(mode)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def load_weights(path: Path) -> tuple[nn.Module, WeightsInfo]:
+    """The network on the CPU, ready for inference, and what its file says. Raises WeightsError: a file is
+    taken whole, with every name, type, shape and value as it must be, or not at all.
+    """
+    with opened(path) as (file, header):
+        info = described(path, header["info"])
+        network = outline(info)
+        parts = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        # Compared before a single number is read.
+        compare(path, network, {name: (part.get_dtype(), tuple(part.get_shape())) for name, part in parts.items()})
+        # Cloned, because what is got is the file itself: whoever writes to it later would change the network.
+        tensors: dict[str, Tensor] = {name: file.get_tensor(name).clone() for name in parts}
+    if not all(finite(tensor) for tensor in tensors.values()):
+        raise WeightsError(f"{path} holds numbers that are not finite: its training went wrong; take an earlier file")
     if digest(tensors) != header["sha256"]:
-        raise WeightsError(f"the tensors in {path} do not have the sha256 that its header names: it is damaged")
+        raise WeightsError(
+            f"the tensors in {path} do not have the sha256 that its header names: it is damaged; copy it again"
+        )
     network.load_state_dict(tensors, assign=True)
     return network.eval(), info
 
 
-def read_header(path: Path, header: Mapping[str, str]) -> WeightsInfo:
-    """The header's promises, checked. Raises WeightsError."""
-    if header.get("segblur.schema") != str(SCHEMA) or header.get("architecture") != ARCHITECTURE:
-        raise WeightsError(
-            f"{path} is not a weights file of this program: its header lacks segblur.schema {SCHEMA} "
-            f"and architecture {ARCHITECTURE}"
-        )
-    if "sha256" not in header:
-        raise WeightsError(f"the header of {path} names no sha256")
+def read_info(path: Path) -> WeightsInfo:
+    """What the file says of itself, from its header alone. Raises WeightsError."""
+    with opened(path) as (_, header):
+        return described(path, header["info"])
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[Any, dict[str, str]]]:
+    """The file, of a size that may be read, and its header, which has all that it must. Raises WeightsError, also
+    for whatever the reader of a hostile file raises inside the with.
+    """
     try:
-        info = ABOUT.validate_json(header.get("info", ""))
+        if not path.exists():
+            raise WeightsError(f"there is no weights file {path}")
+        if not path.is_file():
+            raise WeightsError(f"{path} is not a file; name the weights file itself")
+        if (size := path.stat().st_size) > MAX_BYTES:
+            raise WeightsError(f"{path} has {size} bytes, more than the {MAX_BYTES} that a weights file may have")
+        with path.open("rb") as start:
+            length = int.from_bytes(start.read(8), "little")
+        if length > MAX_HEADER:
+            raise OSError(f"its header has {length} bytes, more than the {MAX_HEADER} that it may have")
+        with safe_open(str(path), framework="pt") as file:
+            header = file.metadata() or {}
+            check(path, header)
+            yield file, header
+    except WeightsError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the reader of a hostile file raises more than it promises
+        raise WeightsError(f"{path} is not a readable safetensors file: {error}; {REMEDY}") from None
+
+
+def check(path: Path, header: Mapping[str, str]) -> None:
+    """Whether the header is one of this program and version. Raises WeightsError."""
+    schema = header.get("segblur.schema")
+    if schema is None:
+        raise WeightsError(f"{path} is not a weights file of this program: its header lacks segblur.schema; {REMEDY}")
+    if schema == "1":
+        raise WeightsError(
+            f"{path} was made for an older version of this program (its schema is 1, not {SCHEMA}); {REMEDY}"
+        )
+    if schema != str(SCHEMA):
+        raise WeightsError(
+            f"{path} was made for another version of this program (its schema is {schema!s:.20}, not {SCHEMA}): "
+            "update this program, or take a file made for this version"
+        )
+    for key in ("sha256", "info"):
+        if key not in header:
+            raise WeightsError(f"the header of {path} has no {key}: something else wrote it; {REMEDY}")
+
+
+def described(path: Path, text: str) -> WeightsInfo:
+    """What a header's `info` says, if all of it makes sense. Raises WeightsError."""
+    info: WeightsInfo = valid(path, "info", ABOUT.validate_json, text)
+    architecture = ARCHITECTURES.get(info.architecture)
+    if architecture is None:
+        raise nonsense(path, f"architecture: {info.architecture!r:.40} is not one of {', '.join(ARCHITECTURES)}")
+    config = valid(path, "config", TypeAdapter(architecture.config).validate_python, info.config)
+    if strange := set(info.config) - {part.name for part in fields(architecture.config)}:
+        raise nonsense(path, f"config: {info.architecture} has no {min(strange)!r:.40}")
+    if info.classes != (PERSON,) and (len(info.classes) < 2 or info.classes[0] != BACKGROUND):
+        raise nonsense(path, "classes: they are neither person alone nor background and others")
+    if len(set(info.classes)) < len(info.classes):
+        raise nonsense(path, "classes: one is named twice")
+    if architecture.single and len(info.classes) > 1:
+        raise nonsense(path, f"classes: {info.architecture} can tell only person from the rest")
+    step, least = architecture.step, architecture.least
+    for width, height in info.input_sizes:
+        if width % step or height % step or min(width, height) < least:
+            takes = f"multiples of {step} from {least} up, which {info.architecture} takes"
+            raise nonsense(path, f"input_sizes: {width}×{height} is not of {takes}")
+    return replace(info, config=config)
+
+
+def valid(path: Path, name: str, validate: Callable[[Any], Any], value: Any) -> Any:
+    """What pydantic makes of the value. Raises WeightsError, which begins with the place in `name` that is wrong."""
+    try:
+        return validate(value)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "info"
-        raise WeightsError(f"the header of {path} does not describe a network: {where}: {first['msg']}") from None
-    return info
+        raise nonsense(path, f"{'.'.join(map(str, (name, *first['loc'])))}: {first['msg']}") from None
+
+
+def nonsense(path: Path, what: str) -> WeightsError:
+    """The error for a header that says something that can't be."""
+    return WeightsError(f"the header of {path} does not describe a network that this version knows: {what}; {REMEDY}")
+
+
+def outline(info: WeightsInfo) -> nn.Module:
+    """The network that `info` describes, without numbers: it takes no memory, whatever the header claims."""
+    with torch.device("meta"), Undrawn():
+        return build(info)
+
+
+class Undrawn(TorchFunctionMode):
+    """Within it, nothing is drawn from a normal distribution. On tensors without numbers that is no loss, and drawing
+    would import torch's compiler: a second and a hundred megabytes, before anybody sees a picture.
+    """
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Every call of torch's, as it is, but for those that draw."""
+        kwargs = kwargs or {}
+        if func in (Tensor.normal_, nn.init.normal_):
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
+
+
+def compare(path: Path, network: nn.Module, found: Mapping[str, tuple[str, tuple[int, ...]]]) -> None:
+    """Whether the tensors found, name → (type, shape), are the network's own. Raises WeightsError."""
+    expected = {name: kind(tensor) for name, tensor in network.state_dict().items()}
+    if found == expected:
+        return
+    wrong = min(name for name in {*found, *expected} if found.get(name) != expected.get(name))
+    has, wants = (said(tensors.get(wrong)) for tensors in (found, expected))
+    raise WeightsError(
+        f"the tensors in {path} are not those of the network that its header describes: "
+        f"for {wrong!r:.80} it has {has}, the network {wants}; {REMEDY}"
+    )
+
+
+def kind(tensor: Tensor) -> tuple[str, tuple[int, ...]]:
+    """Type, as safetensors calls it, and shape."""
+    return TYPES.get(tensor.dtype, str(tensor.dtype)), tuple(tensor.shape)
+
+
+def said(tensor: tuple[str, tuple[int, ...]] | None) -> str:
+    """Type and shape in words."""
+    return "none" if tensor is None else f"{tensor[0]} {'×'.join(map(str, tensor[1])) or 'scalar'}"
+
+
+def finite(tensor: Tensor) -> bool:
+    """No NaN and no infinity. The extremes tell it, as NaN is passed on, and cost no second copy of the tensor."""
+    return all(bool(torch.isfinite(extreme)) for extreme in tensor.aminmax())
+
+
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """sha256 over names, types, shapes and bytes of the tensors, contiguous and on the CPU, sorted by name."""
+    total = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        total.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return total.hexdigest()

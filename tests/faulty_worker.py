@@ -28,7 +28,7 @@ class Box:
     def size_for(self, width, height):
         return 64, 48
 
-    def __call__(self, picture):
+    def __call__(self, picture, previous=None):
         mask = np.zeros(picture.shape[:2], np.float32)
         mask[8:, 24:40] = 1.0
         return mask
@@ -67,9 +67,9 @@ class Faulty:
     def size_for(self, width, height):
         return self.inner.size_for(width, height)
 
-    def __call__(self, picture):
+    def __call__(self, picture, previous=None):
         self.calls += 1
-        mask = self.inner(picture)
+        mask = self.inner(picture, previous)
         return mask if self.calls < self.start else FAULTS[self.fault](mask)
 
 

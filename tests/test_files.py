@@ -53,7 +53,7 @@ def test_for_each_picture_there_are_a_mask_a_blurred_picture_and_a_sheet_of_the_
 
 def test_a_picture_without_a_mask_to_trust_is_blurred_altogether_and_said_so(tmp_path, capsys):
     class Everything(Box):
-        def __call__(self, picture):
+        def __call__(self, picture, previous=None):
             return np.ones(picture.shape[:2], np.float32)
 
     written = blur_pictures([picture(tmp_path / "me.png")], tmp_path / "out", Everything(), 0.5)
@@ -284,11 +284,11 @@ def test_a_network_that_fails_in_mid_video_shows_no_room(tmp_path, monkeypatch, 
     class Fails(Box):
         calls = 0
 
-        def __call__(self, picture):
+        def __call__(self, picture, previous=None):
             self.calls += 1
             if self.calls > 40:
                 raise RuntimeError("out of memory")
-            return super().__call__(picture)
+            return super().__call__(picture, previous)
 
     original = VideoFile.frames
 

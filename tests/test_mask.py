@@ -1,12 +1,23 @@
 """Which answers of a network count as a mask."""
 
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
 
 from tests.faulty_worker import Box
+from vcam.frame import RawFrame
 from vcam.mask import Complaints, MaskError, check, find_mask, mask_or_none
 
 SIZE = (64, 48)
+
+
+class Broken(Box):
+    """Fails at every picture."""
+
+    def __call__(self, picture, previous=None):
+        raise MemoryError("CUDA out of memory")
 
 
 def person(value=1.0):
@@ -69,10 +80,6 @@ def test_a_single_bad_number_is_enough_to_refuse():
 
 
 def test_whatever_the_network_raises_there_is_no_mask_and_one_complaint(sample):
-    class Broken(Box):
-        def __call__(self, picture):
-            raise MemoryError("CUDA out of memory")
-
     said = []
     complain = Complaints(said.append)
     for _ in range(30):
@@ -88,12 +95,44 @@ def test_the_network_sees_the_frame_at_its_own_size_in_rgb(sample):
     seen = []
 
     class Curious(Box):
-        def __call__(self, picture):
+        def __call__(self, picture, previous=None):
             seen.append(picture)
-            return super().__call__(picture)
+            return super().__call__(picture, previous)
 
     assert find_mask(sample[0], Curious()).sequence == sample[0].sequence
     assert seen[0].shape == (48, 64, 3)
     assert seen[0].dtype == np.uint8
     blue_board = seen[0][15, 52]  # behind the man, right
     assert blue_board[2] > blue_board[0] + 40
+
+
+class Remembering(Box):
+    """Notes what it is told of the frame before."""
+
+    def __init__(self):
+        self.told = []
+
+    def __call__(self, picture, previous=None):
+        self.told.append(previous)
+        return super().__call__(picture, previous)
+
+
+def test_the_network_is_told_its_own_answer_to_the_frame_before(sample):
+    segment, mask = Remembering(), None
+    for frame in sample[:3]:
+        mask = find_mask(frame, segment, mask)
+    assert segment.told[0] is None
+    for told in segment.told[1:]:
+        assert np.array_equal(told, Box()(np.zeros((48, 64, 3), np.uint8)))
+
+
+def test_after_a_scene_cut_at_another_size_and_after_a_failure_it_is_told_nothing(sample):
+    segment = Remembering()
+    mask = find_mask(sample[0], segment)
+    dark = RawFrame(cv2.subtract(sample[1].pixels, np.full_like(sample[1].pixels, 60)), 1, 0.0)
+    find_mask(dark, segment, mask)
+    assert segment.told[-1] is None
+    find_mask(sample[1], segment, replace(mask, soft=mask.soft[:-1]))
+    assert segment.told[-1] is None
+    find_mask(sample[1], segment, mask_or_none(sample[0], Broken(), lambda reason: None, mask))
+    assert segment.told[-1] is None

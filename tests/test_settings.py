@@ -45,6 +45,9 @@ def test_the_command_line_beats_the_environment_and_that_the_file(monkeypatch):
         ("[output]\nwidth = 641\n", "output.width can't be 641: must be even"),
         ("[output]\nwidth = 10\n", "output.width can't be 10"),
         ("look = 3\n", "look can't be 3"),
+        ("[network]\nkeep = []\n", "network.keep can't be []"),
+        ("[network]\nkeep = 'person,'\n", "network.keep.1 can't be ''"),
+        ("[network]\nsize = 'huge'\n", "network.size can't be 'huge'"),
         ("[look\n", "is not valid TOML"),
     ],
 )
@@ -93,10 +96,21 @@ def test_the_blur_can_not_be_switched_off():
             load_settings({"look": {"blur": blur}})
 
 
+def test_what_to_keep_is_a_list_in_the_file_and_has_commas_elsewhere(monkeypatch):
+    assert load_settings().network.keep == ("person",)
+    write("[network]\nkeep = ['dog', 'cat']\n")
+    assert load_settings().network.keep == ("dog", "cat")
+    monkeypatch.setenv("SEGBLUR_NETWORK__KEEP", "person, chair")
+    assert load_settings().network.keep == ("person", "chair")
+    assert load_settings({"network": {"keep": "tvmonitor"}}).network.keep == ("tvmonitor",)
+
+
 def test_every_setting_says_what_it_is():
     assert all(field.description for _, _, field in fields())
 
 
 def test_a_tree_survives_the_way_to_the_worker():
-    settings = load_settings({"network": {"weights": "/tmp/some.safetensors"}, "look": {"blur": 0.7}})
+    settings = load_settings(
+        {"network": {"weights": "/tmp/some.safetensors", "keep": "person,cat"}, "look": {"blur": 0.7}}
+    )
     assert Settings.model_validate(settings.model_dump(mode="json")) == settings

@@ -79,7 +79,7 @@ def test_every_frame_of_a_good_stream_is_composed_by_its_own_mask(sample):
     ["mask.small_rgb", "mask.check", "mask.find_mask"],
 )
 def test_an_exception_on_the_way_to_the_mask_blurs_the_whole_frame(sample, monkeypatch, module_and_stage):
-    def broken(*_):
+    def broken(*_, **__):
         raise ZeroDivisionError
 
     monkeypatch.setattr(f"vcam.{module_and_stage}", broken)
@@ -110,8 +110,8 @@ def test_a_mask_that_comes_for_another_frame_lets_nothing_leave(sample, monkeypa
     right = worker.mask_or_none
     old = []
 
-    def late(frame, segment, complain):
-        old.append(right(frame, segment, complain))
+    def late(frame, segment, complain, last):
+        old.append(right(frame, segment, complain, last))
         return old[-2] if len(old) > 1 else old[0]
 
     monkeypatch.setattr(worker, "mask_or_none", late)

@@ -1,59 +1,141 @@
-"""`python -m training run|evaluate|card`: make weights, and measure them."""
+"""`segblur train|evaluate|export|card|split|download`, and `python -m training` followed by the same: make weights,
+measure them, hand them on.
+"""
 
-import json
+import os
 import signal
 import sys
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_settings import CliApp, CliPositionalArg, CliSubCommand, SettingsError
 
-from segnet.inference import load_segmenter
+from segnet.classes import ClassError
+from segnet.engines import EngineError
 from segnet.weights import DEFAULT, WeightsError
-from training.card import figures
-from training.config import TrainConfig
-from training.data import DataError, find_pairs
-from training.evaluate import evaluate
-from training.train import train
+from training.config import TrainConfig, read_recipe
+from training.data import DataError
+
+BAD = (DataError, WeightsError, EngineError, ClassError, SettingsError, ValidationError, OSError)
 
 
-class Run(TrainConfig):
-    """Train the network, or go on with the run in --out."""
+class Train(TrainConfig):
+    """Train a network, or go on with the run in --out. Under torchrun: on several GPUs or machines."""
+
+    config: Path | None = Field(
+        None, description="recipe, a TOML file of these settings; options on the line count more"
+    )
 
     def cli_cmd(self) -> None:
         """Run and say where the weights are."""
-        print(f"the best weights are in {train(TrainConfig(**self.model_dump()))}")
+        from training.train import train
+
+        recipe = read_recipe(self.config) if self.config else {}
+        given = self.model_dump(include=self.model_fields_set - {"config"})
+        path = train(TrainConfig(**(recipe | given)))
+        if os.environ.get("RANK", "0") == "0":
+            print(f"the best weights are in {path}")
 
 
 class Evaluate(BaseModel):
-    """Measure a weights file on sets of pictures with masks: IoU, boundary IoU, accuracy, as JSON."""
+    """Measure weights, or masks that another program made, on sets of pictures with masks."""
 
-    sets: CliPositionalArg[list[Path]] = Field(description="folders that hold images/ and masks/")
+    sets: CliPositionalArg[list[Path]] = Field(description="folders of images/ and masks/, or VOC/SPLIT")
     weights: Path = Field(DEFAULT, description="weights file; default: the one that is shipped")
+    predictions: Path | None = Field(
+        None, description="folder of NAME.png, 255 = person, to measure in place of weights"
+    )
+    size: Literal["fast", "fine"] = Field("fast", description="input size of the network")
+    engine: Literal["auto", "torch", "openvino"] = Field("torch", description="what runs the network")
+    json_: bool = Field(False, alias="json", description="JSON instead of a table")
 
     def cli_cmd(self) -> None:
-        """Print one JSON object: set → figures."""
-        segmenter = load_segmenter(self.weights)
-        report = {str(folder): evaluate(segmenter, find_pairs(folder)).report() for folder in self.sets}
-        print(json.dumps(report, indent=2))
+        """Print a table, or one JSON object: set → figures."""
+        from training.evaluate import run_evaluate
+
+        print(
+            run_evaluate(
+                self.weights,
+                self.sets,
+                predictions=self.predictions,
+                size=self.size,
+                engine=self.engine,
+                json=self.json_,
+            )
+        )
+
+
+class Export(BaseModel):
+    """Write weights in another form: .safetensors for the service, .xml for OpenVINO. Takes this program's files and
+    torchvision's .pth.
+    """
+
+    source: CliPositionalArg[Path] = Field(
+        description="a run's folder, a .safetensors, a torchvision .pth, or deeplabv3_resnet50 or the like to download"
+    )
+    target: CliPositionalArg[Path] = Field(description="file to write, .safetensors or .xml")
+    name: str | None = Field(None, description="the network of a .pth, such as deeplabv3_resnet50")
+
+    def cli_cmd(self) -> None:
+        """Write, and say what."""
+        from training.export import run_export
+
+        print(run_export(self.source, self.target, self.name))
 
 
 class Card(BaseModel):
     """Print the figures of a model card, from what a weights file says of itself."""
 
     weights: Path = Field(DEFAULT, description="weights file; default: the one that is shipped")
+    fails: Path | None = Field(None, description="picture to write: the bundled sample, spoilt until the network fails")
 
     def cli_cmd(self) -> None:
         """Print Markdown."""
+        from training.card import figures
+        from training.fails import run_fails
+
         print(figures(self.weights))
+        if self.fails:
+            run_fails(self.weights, self.fails)
+
+
+class Split(BaseModel):
+    """Divide a folder of images/ and masks/ into FOLDER/train and FOLDER/val, with nobody in both."""
+
+    folder: CliPositionalArg[Path] = Field(description="folder that holds images/ and masks/")
+    by: str = Field(description="what in a name tells the person or the scene: a regular expression, such as ^[^_]+")
+    share: float = Field(0.1, description="share of the persons or scenes to measure on")
+
+    def cli_cmd(self) -> None:
+        """Write the two lists, and say what is in them."""
+        from training.split import split_folder
+
+        print(split_folder(self.folder, self.by, self.share))
+
+
+class Download(BaseModel):
+    """Get Pascal VOC 2012, and with --sbd the larger labels of SBD, into a folder that `segblur train` reads."""
+
+    folder: CliPositionalArg[Path] = Field(description="where voc2012/ is made")
+    sbd: bool = Field(False, description="also SBD: train_aug of 10,582 pictures (needs scipy)")
+
+    def cli_cmd(self) -> None:
+        """Fetch, and say what there is."""
+        from training.download import download
+
+        print(download(self.folder, sbd=self.sbd))
 
 
 class Training(BaseModel):
     """Offline training of the networks of SegBlur."""
 
-    run: CliSubCommand[Run]
-    evaluate: CliSubCommand[Evaluate]
-    card: CliSubCommand[Card]
+    train: CliSubCommand[Train] = Field(description="make weights from pictures and masks")
+    evaluate: CliSubCommand[Evaluate] = Field(description="how good weights, or another program's masks, are")
+    export: CliSubCommand[Export] = Field(description="weights in another form, or from torchvision's files")
+    card: CliSubCommand[Card] = Field(description="the figures of a weights file, for its model card")
+    split: CliSubCommand[Split] = Field(description="divide pictures into those to train and those to measure on")
+    download: CliSubCommand[Download] = Field(description="Pascal VOC 2012 and SBD")
 
     def cli_cmd(self) -> None:
         """Hand over to the subcommand."""
@@ -65,14 +147,23 @@ def main() -> int:
     # A run stops cleanly at Ctrl-C and at SIGTERM, also where a shell started it in the background.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
+    sys.argv[0] = "segblur"  # what people call it, in help and errors
     try:
         CliApp.run(Training)
-    except (DataError, WeightsError, SettingsError, ValidationError) as error:
-        print(f"training: {error}", file=sys.stderr)
+    except BAD as error:
+        print(f"segblur: {sentence(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def sentence(error: Exception) -> str:
+    """The first thing that is wrong, in one line."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    return str(error)
 
 
 if __name__ == "__main__":

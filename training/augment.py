@@ -34,9 +34,23 @@ def augment_person(picture: Picture, room: NDArray[Any], size: Size, rng: Rng) -
 
 
 def augment_room(room: NDArray[Any], size: Size, rng: Rng) -> Picture:
-    """A training picture without anybody."""
-    image = as_a_webcam_sees(frame_room(room, size, rng), rng)
+    """A training picture without anybody: a room, or now and then no scene at all."""
+    framed = no_scene(size, rng) if rng.random() < 0.25 else frame_room(room, size, rng)
+    image = as_a_webcam_sees(framed, rng)
     return Picture(image, np.zeros(image.shape[:2], np.uint8))
+
+
+def no_scene(size: Size, rng: Rng) -> NDArray[Any]:
+    """What webcams show without a scene: bars of colour, a covered lens, a plain area that gets brighter."""
+    width, height = size
+    kind = rng.integers(3)
+    if kind == 0:
+        bars = rng.integers(0, 256, (int(rng.integers(1, 3)), int(rng.integers(2, 10)), 3)).astype(np.uint8)
+        return np.asarray(cv2.resize(bars, size, interpolation=cv2.INTER_NEAREST))
+    if kind == 1:
+        return np.full((height, width, 3), rng.integers(0, 30, 3), np.uint8)
+    corners = rng.integers(0, 256, (2, 2, 3)).astype(np.uint8)
+    return np.asarray(cv2.resize(corners, size, interpolation=cv2.INTER_LINEAR))
 
 
 def touches_only_below(mask: NDArray[Any]) -> bool:
@@ -49,7 +63,7 @@ def framing(picture: Picture, size: Size, rng: Rng) -> NDArray[Any]:
     """Affine 2×3 matrix, picture → canvas: a crop of the canvas' aspect near the person, turned a little."""
     height, width = picture.mask.shape
     fit = max(size[0] / width, size[1] / height)  # the whole canvas is covered
-    scale = fit * rng.uniform(0.85, 1.0) if rng.random() < 0.25 else fit * float(np.exp(rng.uniform(0.0, 0.7)))
+    scale = fit * rng.uniform(0.85, 1.0) if rng.random() < 0.4 else fit * float(np.exp(rng.uniform(0.0, 0.7)))
     rows, columns = np.nonzero(picture.mask[::4, ::4] > 127)
     middle = (4 * columns.mean(), 4 * np.quantile(rows, 0.4)) if rows.size else (width / 2, height / 2)
     centre = [

@@ -1,33 +1,95 @@
-"""The figures of a model card, from the weights file itself."""
+"""The figures of a model card, from what a weights file says of itself: the header alone, so it takes no time."""
 
 from pathlib import Path
+from typing import Any
 
-from segnet.weights import load_weights
+from segnet.weights import WeightsInfo, outline, read_info
+from training.tables import COLUMNS, HOW, aligned, by_class, tell
+
+SLICES = (
+    "Thirds of each set by the mean luma of the person (0 to 255), which is light, clothes and skin together. It says "
+    "nothing of skin tone: the pictures carry no labels of it, and pixels under unknown light do not tell it."
+)
 
 
 def figures(path: Path) -> str:
-    """Markdown: the measured figures and the recipe that the file's header tells. Raises WeightsError."""
-    network, info = load_weights(path)
-    settings = info.training.get("settings", {})
+    """Markdown: the figures, the recipe and the sources that the file's header tells. Raises WeightsError."""
+    info = read_info(path)
+    parts = [
+        *(["\n".join(measured(info.metrics)), HOW] if info.metrics else ["Nothing was measured."]),
+        *(["\n".join(light(info.metrics)), SLICES] if any(part.get("light") for part in info.metrics.values()) else []),
+        "\n".join(about(path, info)),
+        *(["\n".join(sources(info.training))] if info.training.get("terms") else []),
+    ]
+    return "\n\n".join(parts)
+
+
+def measured(metrics: dict[str, Any]) -> list[str]:
+    """A table with a line for each set and input size, and, for networks that tell classes apart, one of these."""
+    rows = [
+        (name, size.replace("x", "×"), figures)
+        for name, part in metrics.items()
+        for size, figures in part.get("sizes", {"": part}).items()
+    ]
+    columns = [key for key in COLUMNS if any(key in figures for _, _, figures in rows)]
+    sized = any(size for _, size, _ in rows)
+    head = ["validation set", *(["input"] if sized else []), *(COLUMNS[key] for key in columns)]
     lines = [
-        "| validation set | pictures | person IoU | boundary IoU | pixel accuracy |",
-        "|---|---|---|---|---|",
+        [name, *([size] if sized else []), *(tell(key, figures.get(key)) for key in columns)]
+        for name, size, figures in rows
     ]
-    for name, part in info.metrics.items():
-        lines.append(
-            f"| {name} | {part['pictures']} | {part['iou']:.3f} | {part['boundary_iou']:.3f} | {part['accuracy']:.3f} |"
-        )
-    step, batch = info.training.get("step", 0), settings.get("batch", 0)
-    lines += [
-        "",
-        f"- {sum(p.numel() for p in network.parameters()):,} parameters, {path.stat().st_size:,} bytes, classes: "
-        f"{', '.join(info.classes)}",
-        f"- {step:,} steps of {batch} pictures ({step * batch:,} in all) at about "
-        f"{info.input_size[0]}×{info.input_size[1]}",
-        f"- learning rate {settings.get('learning_rate')}, decay over the last {settings.get('decay', 0):.0%} of the "
-        f"steps, weight decay {settings.get('weight_decay')}, averaged weights {settings.get('ema')}, seed "
-        f"{settings.get('seed')}",
-        f"- drawn from: {', '.join(f'{name} ({weight})' for name, weight in settings.get('sets', {}).items())}",
-        f"- sha256 of the training data's manifest: `{info.training.get('data_sha256')}`",
+    return [*aligned([head, *lines], words=1 + sized), *by_class(metrics)]
+
+
+def light(metrics: dict[str, Any]) -> list[str]:
+    """A table of the thirds of each set by light."""
+    columns = ("pictures", "iou", "boundary_iou", "hole_rate", "leak_rate")
+    rows = [["validation set", "the person is", "luma", *(COLUMNS[key] for key in columns)]]
+    for name, part in metrics.items():
+        for third, figures in part.get("light", {}).items():
+            low, high = figures["luma"]
+            rows.append([name, third, f"{low}–{high}", *(tell(key, figures.get(key)) for key in columns)])
+    return aligned(rows, words=3)
+
+
+def about(path: Path, info: WeightsInfo) -> list[str]:
+    """What the network is and how it was trained, as far as the header tells."""
+    parameters = sum(p.numel() for p in outline(info).parameters())
+    sizes = ", ".join(f"{width}×{height}" for width, height in info.input_sizes)
+    lines = [
+        f"- {info.architecture}: {parameters:,} parameters, {path.stat().st_size:,} bytes, input {sizes}, classes: "
+        f"{', '.join(info.classes)}"
     ]
-    return "\n".join(lines)
+    training = info.training
+    settings, step = training.get("settings", {}), training.get("step")
+    if "from" in training:
+        lines.append(f"- converted from {training['from']}")
+    if step and settings.get("batch"):
+        batch = settings["batch"]
+        lines.append(f"- {step:,} steps of {batch} pictures ({step * batch:,} in all)")
+    told = {
+        "learning_rate": "learning rate",
+        "optimiser": "optimiser",
+        "schedule": "schedule",
+        "decay": "share of the steps in which the rate falls",
+        "weight_decay": "weight decay",
+        "ema": "decay of the averaged weights",
+        "seed": "seed",
+    }
+    if recipe := [f"{words} {settings[key]}" for key, words in told.items() if key in settings]:
+        lines.append(f"- {', '.join(recipe)}")
+    if settings.get("sets"):
+        lines.append(f"- drawn from: {', '.join(f'{name} ({weight})' for name, weight in settings['sets'].items())}")
+    if "data_sha256" in training:
+        lines.append(f"- sha256 of the training data's manifest: `{training['data_sha256']}`")
+    return lines
+
+
+def sources(training: dict[str, Any]) -> list[str]:
+    """A table of the sets that were drawn from and the terms of their pictures, as the run was told them."""
+    terms: dict[str, str] = training["terms"]
+    drawn: dict[str, float] = training.get("settings", {}).get("sets", {})
+    names = list(dict.fromkeys([*drawn, *terms]))
+    rows = [["set", "drawn", "terms of its pictures"]]
+    rows += [[name, f"{drawn[name]:g}" if name in drawn else "", terms.get(name, "not told")] for name in names]
+    return aligned(rows, words=3)

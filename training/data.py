@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -17,10 +18,12 @@ from training.augment import Picture, augment_person, augment_room
 Pixels = NDArray[Any]  # uint8 (H, W, 3) RGB, or (H, W) for masks
 
 # Width × height of a batch and how often: webcams are 16:9 and 4:3, pictures also upright and square.
-# All have about the area of the network's nominal input, 256×144.
-SHAPES = ((256, 144), (224, 160), (160, 224), (192, 192))
-SHAPE_CHANCES = (0.45, 0.35, 0.10, 0.10)
-NEGATIVES = 0.06  # share of pictures without any person
+# The first four have about the area of the network's smaller input, 256×144, the others of its larger, 320×192.
+SHAPES = ((256, 144), (224, 160), (160, 224), (192, 192), (320, 192), (288, 224), (208, 304), (256, 256))
+SHAPE_CHANCES = (0.24, 0.20, 0.20, 0.14, 0.07, 0.05, 0.06, 0.04)
+NEGATIVES = 0.06  # share of pictures of rooms without any person
+
+PERSON, VOID = 15, 255  # values of VOC's label pictures (Everingham et al. 2010, §2)
 
 
 class DataError(Exception):
@@ -34,13 +37,12 @@ class Pair:
     name: str
     image: Path
     mask: Path
+    voc: bool = False  # the mask is a palette picture of VOC's 21 classes
 
     def load(self) -> Picture:
         """Image uint8 (H, W, 3) RGB; mask uint8 (H, W), 255 = person. Raises DataError."""
-        image, mask = (
-            read_rgb(self.image),
-            cv2.imread(str(self.mask), cv2.IMREAD_GRAYSCALE),
-        )
+        image = read_rgb(self.image)
+        mask = read_voc_person(self.mask) if self.voc else cv2.imread(str(self.mask), cv2.IMREAD_GRAYSCALE)
         if mask is None or mask.shape != image.shape[:2]:
             raise DataError(f"{self.mask} is missing, unreadable or not the size of {self.image}")
         return Picture(image, mask)
@@ -54,12 +56,49 @@ def read_rgb(path: Path) -> Pixels:
     return image
 
 
+def read_voc_person(path: Path) -> Pixels:
+    """255 = person of a VOC label picture; 128 = void, the rim that nobody labelled. Raises DataError."""
+    try:
+        with Image.open(path) as picture:
+            if picture.mode != "P":
+                raise DataError(f"{path} has lost its palette (mode {picture.mode}): its numbers are not VOC's classes")
+            labels = np.array(picture)
+    except OSError:
+        raise DataError(f"{path} is missing or not a readable picture") from None
+    return np.where(labels == VOID, 128, np.where(labels == PERSON, 255, 0)).astype(np.uint8)
+
+
 def find_pairs(folder: Path) -> list[Pair]:
-    """The pairs of `folder`/images/NAME.* and `folder`/masks/NAME.png, by name. Raises DataError."""
+    """The pairs of a set, by name. Raises DataError. `folder` is one of
+    - a folder of images/NAME.* and masks/NAME.png,
+    - such a folder and /LIST, where LIST.txt in it names some of its pictures,
+    - a folder in VOC's layout and /SPLIT, for its ImageSets/Segmentation/SPLIT.txt.
+    """
+    parent, listed = folder.parent, folder.parent / f"{folder.name}.txt"
+    split = parent / "ImageSets" / "Segmentation" / f"{folder.name}.txt"
+    if split.is_file():
+        return [
+            Pair(name, parent / "JPEGImages" / f"{name}.jpg", parent / "SegmentationClass" / f"{name}.png", voc=True)
+            for name in read_names(split)
+        ]
+    if listed.is_file():
+        pairs = {pair.name: pair for pair in find_pairs(parent)}
+        names = read_names(listed)
+        if missing := [name for name in names if name not in pairs]:
+            raise DataError(f"{listed} names {missing[0]}, which is not in {parent / 'images'}")
+        return [pairs[name] for name in names]
     images = sorted((folder / "images").glob("*")) if (folder / "images").is_dir() else []
     if not images:
         raise DataError(f"{folder / 'images'} holds no pictures; expected images/NAME.jpg and masks/NAME.png")
     return [Pair(path.stem, path, folder / "masks" / f"{path.stem}.png") for path in images]
+
+
+def read_names(path: Path) -> list[str]:
+    """The names in a list of pictures, one a line. Raises DataError."""
+    names = sorted(set(path.read_text().split("\n")) - {""})
+    if not names:
+        raise DataError(f"{path} names no pictures")
+    return names
 
 
 def manifest_hash(files: list[Path], root: Path) -> str:
@@ -82,8 +121,10 @@ class Batches(Dataset[tuple[Tensor, Tensor]]):
         batch: int,
         steps: int,
         seed: int,
+        rank: int = 0,
+        world: int = 1,
     ) -> None:
-        self.batch, self.steps, self.seed = batch, steps, seed
+        self.batch, self.steps, self.seed, self.rank, self.world = batch, steps, seed, rank, world
         self.files: list[Path] = []
         self.people: list[Picture] = []
         weights = []
@@ -103,10 +144,12 @@ class Batches(Dataset[tuple[Tensor, Tensor]]):
         return self.steps
 
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
-        """Pictures uint8 (N, 3, H, W) RGB and masks uint8 (N, 1, H, W), 255 = person."""
-        rng = np.random.default_rng((self.seed, step))
-        size = SHAPES[rng.choice(len(SHAPES), p=SHAPE_CHANCES)]
-        pictures = [self._draw(rng, size) for _ in range(self.batch)]
+        """Pictures uint8 (N, 3, H, W) RGB and masks uint8 (N, 1, H, W), 255 = person: of the whole batch, or, in a run
+        of several processes, every `world`th of them.
+        """
+        size = SHAPES[np.random.default_rng((self.seed, step)).choice(len(SHAPES), p=SHAPE_CHANCES)]
+        numbers = range(self.rank, self.batch, self.world)
+        pictures = [self._draw(np.random.default_rng((self.seed, step, number)), size) for number in numbers]
         images = np.stack([picture.image for picture in pictures]).transpose(0, 3, 1, 2)
         masks = np.stack([picture.mask for picture in pictures])[:, None]
         return torch.from_numpy(np.ascontiguousarray(images)), torch.from_numpy(masks)

@@ -1,31 +1,140 @@
-"""How good a network is on a set of pictures: one figure each, over all pixels of the set."""
+"""How good masks are on sets of pictures whose true masks are known."""
 
-import cv2
-import numpy as np
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from json import dumps
+from pathlib import Path
+
+from torch import nn
+from tqdm import tqdm
 
 from segnet.inference import Segmenter
-from training.augment import Picture
-from training.data import Pair
-from training.metrics import Mask, Score
+from segnet.weights import WeightsInfo, load_weights
+from training.data import DataError, Pair, find_pairs
+from training.flicker import flicker
+from training.metrics import Score
+from training.predictions import Find, Seen, Segments, by_folder, by_network, look
+from training.tables import CLASS, HOW, Figures, table
+from training.voc import evaluate_classes
+from training.voc_data import load_voc
+
+Size = tuple[int, int]  # width, height
+
+LIGHT = ("dark", "medium", "bright")  # thirds of a set by the person's mean luma
 
 
-def predict(segmenter: Segmenter, picture: Picture) -> Mask:
-    """The soft mask of a picture at its own size, float32 (H, W), as the service would find it."""
-    height, width = picture.mask.shape
-    small = cv2.resize(picture.image, segmenter.size_for(width, height), interpolation=cv2.INTER_AREA)
-    return np.asarray(
-        cv2.resize(
-            segmenter(np.asarray(small)),
-            (width, height),
-            interpolation=cv2.INTER_LINEAR,
-        )
-    )
+def scores(find: Find, pairs: Sequence[Pair], title: str = "") -> Iterator[tuple[Seen, Score]]:
+    """Each picture with its own figures. Raises DataError."""
+    for pair in tqdm(pairs, desc=title, unit="picture", leave=False, disable=None):
+        seen, score = look(pair), Score.empty()
+        score.add(find(seen) > 0.5, seen.truth, seen.known)
+        yield seen, score
 
 
-def evaluate(segmenter: Segmenter, pairs: list[Pair]) -> Score:
-    """Count every pair. Raises DataError."""
-    score = Score.empty()
-    for pair in pairs:
-        picture = pair.load()
-        score.add(predict(segmenter, picture) > 0.5, picture.mask > 127)
-    return score
+def together(parts: Sequence[Score]) -> Score:
+    """The figures of all pictures as one set."""
+    total = Score.empty()
+    for part in parts:
+        total.merge(part)
+    return total
+
+
+def evaluate(segmenter: Segments, pairs: Sequence[Pair]) -> Score:
+    """Count every pair, as the service would segment it. Raises DataError."""
+    return together([score for _, score in scores(by_network(segmenter), pairs)])
+
+
+def by_light(parts: Sequence[tuple[float, Score]]) -> dict[str, Figures]:
+    """Figures of the darkest, the middle and the brightest third of (person's mean luma, score); nothing for fewer than
+    three pictures. Each says from which to which luma it goes.
+    """
+    ordered = sorted(parts, key=lambda part: part[0])
+    edges = [round(len(ordered) * i / len(LIGHT)) for i in range(len(LIGHT) + 1)]
+    if len(ordered) < len(LIGHT):
+        return {}
+    result: dict[str, Figures] = {}
+    for name, start, end in zip(LIGHT, edges, edges[1:], strict=False):
+        third = ordered[start:end]
+        luma = [round(third[0][0]), round(third[-1][0])]
+        result[name] = together([score for _, score in third]).report() | {"luma": luma}
+    return result
+
+
+def final_report(
+    make: Callable[[Size], Segments], sets: Mapping[str, Sequence[Pair]], sizes: Sequence[Size]
+) -> dict[str, Figures]:
+    """Everything that a weights file tells of itself, for its header: each set's figures at the first of `sizes`; under
+    "sizes" those at each size, with the flicker; under "light" those of thirds by light. Raises DataError.
+    """
+    report: dict[str, Figures] = {}
+    for name, pairs in sets.items():
+        at: dict[str, Figures] = {}
+        light: dict[str, Figures] = {}
+        for size in sizes:
+            segmenter = make(size)
+            parts = [(seen.luma, score) for seen, score in scores(by_network(segmenter), pairs, name)]
+            figures: Figures = together([score for _, score in parts]).report()
+            at[f"{size[0]}x{size[1]}"] = figures | flicker(segmenter, pairs)
+            light = light or by_light([(luma, score) for luma, score in parts if score.people])
+        report[name] = next(iter(at.values())) | {"sizes": at, "light": light}
+    return report
+
+
+def choose_size(info: WeightsInfo, size: str | None) -> Size:
+    """The network's size by its name: "fast" is the first that the weights name and the default, "fine" the last.
+    Raises DataError.
+    """
+    sizes = {None: info.input_sizes[0], "fast": info.input_sizes[0], "fine": info.input_sizes[-1]}
+    if size not in sizes:
+        raise DataError(f"there is no size {size!r}; choose fast or fine")
+    return sizes[size]
+
+
+def run_evaluate(
+    weights: Path,
+    sets: Sequence[Path],
+    *,
+    predictions: Path | None = None,
+    size: str | None = None,
+    engine: str = "auto",
+    json: bool = False,
+) -> str:
+    """What `evaluate` prints: the figures of a weights file, or of a folder of predictions, on each set, as a table or
+    as JSON. Raises DataError, WeightsError, EngineError.
+    """
+    figures: dict[str, Figures] = {}
+    if predictions is not None:
+        report: Figures = {"predictions": predictions.name}
+        for folder in sets:
+            find = by_folder(folder_of(predictions, folder, several=len(sets) > 1))
+            parts = scores(find, find_pairs(folder), folder.name)
+            figures[str(folder)] = together([score for _, score in parts]).report()
+    else:
+        network, info = load_weights(weights)
+        nominal = choose_size(info, size)
+        segmenter = Segmenter(network, info, engine=engine, size=nominal)
+        report = {"weights": weights.name, "size": list(nominal)}
+        for folder in sets:
+            pairs = find_pairs(folder)
+            parts = scores(by_network(segmenter), pairs, folder.name)
+            figures[str(folder)] = together([score for _, score in parts]).report() | flicker(segmenter, pairs)
+            if len(info.classes) > 1 and pairs[0].voc:
+                figures[str(folder)] |= of_classes(network, replace(info, input_sizes=(nominal,)), folder)
+    report |= {"sets": figures, "how": HOW}
+    return dumps(report, indent=2) if json else table(report)
+
+
+def of_classes(network: nn.Module, info: WeightsInfo, folder: Path) -> Figures:
+    """Mean IoU and the IoU of each class on a set in VOC's layout. Raises DataError."""
+    report = evaluate_classes(network, info, load_voc(folder)).report()
+    return {key: value for key, value in report.items() if key == "miou" or key.startswith(CLASS)}
+
+
+def folder_of(predictions: Path, folder: Path, *, several: bool) -> Path:
+    """Where a set's predictions lie: in a folder of its name or, for one set alone, directly. Raises DataError."""
+    own = predictions / folder.name
+    if own.is_dir():
+        return own
+    if several or not predictions.is_dir():
+        raise DataError(f"there is no folder {own if several else predictions} of predictions")
+    return predictions

@@ -6,11 +6,15 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 Mask = NDArray[Any]  # uint8 (H, W), 255 = person; or bool
 
-BOUNDARY = 0.02  # of the picture's diagonal
+BOUNDARY = 0.02  # of the picture's diagonal: 10 to 12 pixels where the short side has 320
+VOID = 255  # label of pixels that nobody labelled; they count nowhere
+COLLAPSED = 0.98  # share of the pixels predicted as one class from which on a network has learnt nothing
 
 
 @dataclass
@@ -33,6 +37,11 @@ class Confusion:
         self.fp += predicted_n - tp
         self.fn += truth_n - tp
         self.tn += truth.size - predicted_n - truth_n + tp
+
+    def merge(self, other: "Confusion") -> None:
+        """Count what `other` counted, too."""
+        self.tp, self.fp = self.tp + other.tp, self.fp + other.fp
+        self.fn, self.tn = self.fn + other.fn, self.tn + other.tn
 
     @property
     def iou(self) -> float:
@@ -61,31 +70,137 @@ def boundary_width(shape: tuple[int, ...]) -> int:
     return max(1, round(BOUNDARY * math.hypot(shape[0], shape[1])))
 
 
+def core(mask: Mask, width: int) -> Mask:
+    """Pixels of a bool (H, W) mask that are farther than `width` pixels from its contour. Here the picture's border is
+    no contour: who is cut off by it goes on behind it.
+    """
+    kept: Mask = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=width) > 0
+    return kept
+
+
 @dataclass
 class Score:
-    """Person IoU, pixel accuracy and boundary IoU of a set at threshold 0.5."""
+    """Figures of a set at threshold 0.5. `holes` counts the pixels deep inside people, `leaks` those deep inside the
+    background: farther from the true contour than the band of boundary IoU, which judges the rest.
+    """
 
     area: Confusion
     boundary: Confusion
+    holes: Confusion
+    leaks: Confusion
     pictures: int = 0
+    people: int = 0  # pictures that show somebody
+    iou_sum: float = 0.0  # of the IoU of each of these
 
     @classmethod
     def empty(cls) -> "Score":
         """Nothing counted yet."""
-        return cls(Confusion(), Confusion())
+        return cls(Confusion(), Confusion(), Confusion(), Confusion())
 
-    def add(self, predicted: Mask, truth: Mask) -> None:
-        """Count one picture; bool (H, W) each."""
+    def add(self, predicted: Mask, truth: Mask, counted: Mask | None = None) -> None:
+        """Count one picture; bool (H, W) each. `counted`: pixels whose label is known; default: all."""
         width = boundary_width(truth.shape)
-        self.area.add(predicted, truth)
-        self.boundary.add(boundary_band(predicted, width), boundary_band(truth, width))
+        known = np.ones_like(truth) if counted is None else counted
+        truth = truth & known
+        one = Confusion()
+        one.add(predicted[known], truth[known])
+        self.area.merge(one)
+        self.boundary.add(boundary_band(predicted, width)[known], boundary_band(truth, width)[known])
+        inside, outside = core(truth, width), core(~truth & known, width)
+        self.holes.add(predicted[inside], truth[inside])
+        self.leaks.add(predicted[outside], truth[outside])
         self.pictures += 1
+        if truth.any():
+            self.people += 1
+            self.iou_sum += one.iou
+
+    def merge(self, other: "Score") -> None:
+        """Count what `other` counted, too."""
+        self.area.merge(other.area)
+        self.boundary.merge(other.boundary)
+        self.holes.merge(other.holes)
+        self.leaks.merge(other.leaks)
+        self.pictures += other.pictures
+        self.people += other.people
+        self.iou_sum += other.iou_sum
 
     def report(self) -> dict[str, float]:
-        """Named figures, rounded to four places."""
+        """Named figures, rounded to four places, rates of holes and leaks to five."""
         figures = {
             "iou": self.area.iou,
             "boundary_iou": self.boundary.iou,
             "accuracy": self.area.accuracy,
+            "picture_iou": self.iou_sum / self.people if self.people else 1.0,
         }
-        return {name: round(value, 4) for name, value in figures.items()} | {"pictures": self.pictures}
+        rates = {
+            "hole_rate": self.holes.fn / max(1, self.holes.tp + self.holes.fn),
+            "leak_rate": self.leaks.fp / max(1, self.leaks.fp + self.leaks.tn),
+        }
+        return (
+            {name: round(value, 4) for name, value in figures.items()}
+            | {name: round(value, 5) for name, value in rates.items()}
+            | {"pictures": self.pictures}
+        )
+
+
+class ClassConfusion:
+    """Streaming counts of a set of many classes, int64 (truth, predicted), on the device of what is counted; constant
+    memory however long the set.
+    """
+
+    def __init__(self, classes: tuple[str, ...]) -> None:
+        self.classes = classes
+        self.counts = torch.zeros((len(classes), len(classes)), dtype=torch.int64)
+
+    def add(self, predicted: Tensor, truth: Tensor) -> None:
+        """Count pixels: integers of one shape, 0 to C − 1, or VOID in the truth: not counted. Raises ValueError."""
+        n = len(self.classes)
+        known = truth != VOID
+        truth, predicted = truth[known].long(), predicted[known].long()
+        if truth.numel() and not (0 <= int(truth.min()) <= int(truth.max()) < n):
+            raise ValueError(f"labels from {int(truth.min())} to {int(truth.max())}, but there are {n} classes")
+        counts = torch.bincount(n * truth + predicted, minlength=n * n)
+        self.counts = self.counts.to(counts.device) + counts.view(n, n)
+
+    def iou(self) -> dict[str, float]:
+        """Class → TP / (TP + FP + FN), of the classes that occur in the truth."""
+        right, truth, predicted = self.counts.diag(), self.counts.sum(1), self.counts.sum(0)
+        union = truth + predicted - right
+        return {name: int(right[i]) / int(union[i]) for i, name in enumerate(self.classes) if truth[i]}
+
+    def shares(self) -> dict[str, float]:
+        """Class → share of the pixels that are predicted to be of it."""
+        predicted = self.counts.sum(0).tolist()
+        total = max(1, sum(predicted))
+        return {name: count / total for name, count in zip(self.classes, predicted, strict=True)}
+
+    def report(self) -> dict[str, float]:
+        """Named figures, rounded to four places. "miou" is the mean over the classes that occur in the truth, "classes"
+        how many those are; a class that never occurs has no IoU, but still harms those for which it is taken.
+        """
+        iou = self.iou()
+        total = int(self.counts.sum())
+        figures = {
+            "miou": sum(iou.values()) / len(iou) if iou else 0.0,
+            "accuracy": int(self.counts.diag().sum()) / max(1, total),
+        }
+        figures |= {f"iou_{name}": value for name, value in iou.items()}
+        figures |= {f"predicted_{name}": value for name, value in self.shares().items()}
+        return {name: round(value, 4) for name, value in figures.items()} | {"classes": len(iou)}
+
+
+def collapsed(figures: dict[str, float]) -> str:
+    """A sentence where the report of a ClassConfusion gives almost all pixels to one class that in truth is not almost
+    everywhere; else "".
+    """
+    name, share = max(
+        ((name, value) for name, value in figures.items() if name.startswith("predicted_")),
+        key=lambda item: item[1],
+        default=("", 0.0),
+    )
+    if share <= COLLAPSED or figures["accuracy"] > COLLAPSED:
+        return ""
+    return (
+        f"the network takes {share:.1%} of the pixels for {name.removeprefix('predicted_')} and has learnt nothing "
+        "else so far; if it stays so, look at the labels and the learning rate"
+    )

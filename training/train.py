@@ -2,11 +2,12 @@
 to the same result: batch number `step` is a pure function of data, seed and step.
 """
 
-import copy
 import csv
+import math
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,80 +17,147 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from segnet.inference import Segmenter
-from segnet.network import NetworkConfig, SegNet
-from segnet.weights import WeightsInfo, save_weights
+from segnet.architectures import ARCHITECTURES
+from segnet.weights import WeightsInfo, load_weights, save_weights
 from training.config import TrainConfig
-from training.data import Batches, DataError, find_pairs, manifest_hash
-from training.evaluate import evaluate
-from training.losses import segmentation_loss
-
-Report = dict[str, dict[str, float]]  # set → figures
+from training.data import DataError, manifest_hash
+from training.group import Group, join
+from training.metrics import collapsed
+from training.person import person_task
+from training.plots import plot_curves
+from training.task import Report, Task
+from training.voc import start_from_vgg, voc_task
 
 
 def train(config: TrainConfig) -> Path:
-    """Run, or go on with, the training that `config` describes; the path of the best weights.
-    Raises DataError.
+    """Run, or go on with, the training that `config` describes; the path of the best weights. Under torchrun every
+    process calls this, and the first measures and writes. Raises DataError, WeightsError.
     """
+    with join(config.device) as group:
+        return run(config, group)
+
+
+def run(config: TrainConfig, group: Group) -> Path:
+    """The run itself, in one process of `group`."""
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
-    cuda = torch.cuda.is_available()
-    if config.device == "cuda" and not cuda:
-        raise DataError("there is no CUDA GPU that works; use --device auto or cpu")
-    device = torch.device("cuda" if cuda and config.device != "cpu" else "cpu")
-    batches = Batches(config.data, config.sets, config.rooms, config.batch, config.steps, config.seed)
-    validation = {name: find_pairs(config.data / name) for name in config.validation}
-
-    info = WeightsInfo(NetworkConfig())
-    network = SegNet(info.config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    task, network = prepare(config, group)
+    network = network.to(group.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)  # type: ignore[no-untyped-call]
-    optimiser = torch.optim.AdamW(parameter_groups(network, config.weight_decay), lr=config.learning_rate)
-
-    training = {
-        "settings": config.model_dump(mode="json", exclude={"data", "out"}),
-        "data_sha256": manifest_hash(batches.files, config.data),
-        "code_sha256": code_hash(),
-        "torch": str(torch.__version__),
-    }
-    config.out.mkdir(parents=True, exist_ok=True)
+    optimiser = make_optimiser(network, config)
+    training = identity(config, task)
     checkpoint, best_path = config.out / "checkpoint.pt", config.out / "best.safetensors"
     start, best = resume(checkpoint, network, average, optimiser, training)
-    keep_rows(config.out / "metrics.csv", start)
-    (config.out / "config.json").write_text(config.model_dump_json(indent=2))
+    shared = group.share(network)
+    if group.leads:
+        open_folder(config, start)
 
-    # Workers come from fork, which shares the decoded pictures; Ctrl-C is the main process' to handle.
+    # Workers come from fork, which shares the pictures in memory; Ctrl-C is the main process' to handle.
     loader = DataLoader(
-        batches,
+        task.batches,
         batch_size=None,
         sampler=range(start, config.steps),
         num_workers=config.workers,
         multiprocessing_context="fork" if config.workers else None,
         worker_init_fn=prepare_worker,
-        pin_memory=device.type == "cuda",
+        pin_memory=group.device.type == "cuda",
     )
-    progress = tqdm(loader, initial=start, total=config.steps, unit="batch", mininterval=5.0)
-    with interruption() as interrupted:
-        for step, (images, masks) in enumerate(progress, start + 1):
-            for group in optimiser.param_groups:
-                group["lr"] = rate_at(step - 1, config)
-            parts = train_step(network, images.to(device), masks.to(device), info, optimiser)
+    progress = tqdm(
+        loader,
+        initial=start,
+        total=config.steps,
+        unit="batch",
+        mininterval=5.0,
+        disable=not group.leads,
+        dynamic_ncols=True,
+    )
+    with interruption() as interrupted, events(config, group) as note:
+        for step, (images, labels) in enumerate(progress, start + 1):
+            for part in optimiser.param_groups:
+                part["lr"] = rate_at(step - 1, config)
+            generator = torch.Generator().manual_seed((config.seed * 1_000_003 + step) * group.world + group.rank)
+            loss = train_step(shared, task, images.to(group.device), labels.to(group.device), optimiser, generator)
             average.update_parameters(network)
+            if not math.isfinite(float(loss["total"])):
+                raise DataError(f"the loss is not finite at step {step}; a smaller --learning-rate may help")
             if step % 50 == 0:
-                progress.set_postfix({name: f"{float(value):.3f}" for name, value in parts.items()})
-            if step % config.evaluate_every == 0 or step == config.steps:
-                report = measure(average.module, info, validation)
-                write_row(config.out / "metrics.csv", step, float(parts["total"]), report)
-                progress.write(f"step {step}: {report}")
-                if report[config.validation[0]]["iou"] >= best:
-                    best = report[config.validation[0]]["iou"]
-                    about = WeightsInfo(info.config, metrics=report, training=training | {"step": step})
-                    save_weights(best_path, average.module.state_dict(), about)
-            if step % config.checkpoint_every == 0 or step == config.steps or interrupted():
+                progress.set_postfix({name: f"{float(value):.3f}" for name, value in loss.items()})
+            if group.leads and (step % config.evaluate_every == 0 or step == config.steps):
+                report = task.measure(average.module)
+                progress.write(f"step {step}: {summary(report)}{collapse(report)}")
+                note(step, loss, report)
+                write_row(config.out / "metrics.csv", step, float(loss["total"]), report)
+                plot_curves(config.out / "metrics.csv", config.out / "curves.png")
+                about = replace(task.info, metrics=report, training=training | {"step": step})
+                best = keep_best(best_path, average.module, about, task.choose, best)
+            stop = group.any(interrupted())
+            if group.leads and (step % config.checkpoint_every == 0 or step == config.steps or stop):
                 save_checkpoint(checkpoint, network, average, optimiser, training, step, best)
-            if interrupted():
+            if stop:
                 progress.write(f"stopped after step {step}; the same command goes on from there")
                 raise KeyboardInterrupt
+    if group.leads:
+        measure_fully(best_path, task, config.out)
     return best_path
+
+
+def keep_best(path: Path, network: nn.Module, info: WeightsInfo, choose: tuple[str, str], best: float) -> float:
+    """Write the weights if their figures are no worse than the best so far; the best figure."""
+    name, figure = choose
+    now = float(info.metrics[name][figure])
+    if now >= best:
+        save_weights(path, network.state_dict(), info)
+    return max(now, best)
+
+
+def measure_fully(path: Path, task: Task, out: Path) -> None:
+    """Put all figures into the header of the best weights, and contact sheets beside them."""
+    network, info = load_weights(path)
+    save_weights(path, network.state_dict(), replace(info, metrics=task.finish(network, out)))
+
+
+def prepare(config: TrainConfig, group: Group) -> tuple[Task, nn.Module]:
+    """What is trained and on what. Raises DataError, WeightsError."""
+    if config.batch % group.world:
+        raise DataError(f"a batch of {config.batch} can't be shared among {group.world} processes; change --batch")
+    made = load_weights(config.init) if config.init else None
+    start = made[1] if made else None
+    if start and start.architecture != config.network:
+        raise DataError(f"{config.init} holds the weights of {start.architecture}, not of {config.network}")
+    make = person_task if config.network == "light" else voc_task
+    task = make(config, start, group.rank, group.world)
+    network = made[0] if made else ARCHITECTURES[config.network].build(task.info.config, len(task.info.classes))
+    if config.vgg:
+        start_from_vgg(network, config.vgg)
+    return task, network
+
+
+def identity(config: TrainConfig, task: Task) -> dict[str, Any]:
+    """What made the weights: settings, data, code; it goes into checkpoints and into the weights file."""
+    return {
+        "settings": config.model_dump(mode="json", exclude={"data", "out", "terms"}),
+        "terms": config.terms,
+        "data_sha256": manifest_hash(task.files, config.data),
+        "code_sha256": code_hash(),
+        "torch": str(torch.__version__),
+    }
+
+
+def code_hash() -> str:
+    """sha256 of the code that makes the weights."""
+    root = Path(__file__).parent.parent
+    return manifest_hash([*root.glob("segnet/*.py"), *root.glob("training/*.py")], root)
+
+
+def open_folder(config: TrainConfig, start: int) -> None:
+    """The folder of results, without the rows of steps that will be done again. Raises DataError where it holds the
+    results of something else.
+    """
+    if not start and any((config.out / name).exists() for name in ("best.safetensors", "metrics.csv")):
+        raise DataError(f"{config.out} holds the results of another run; choose another --out")
+    config.out.mkdir(parents=True, exist_ok=True)
+    keep_rows(config.out / "metrics.csv", start)
+    (config.out / "config.json").write_text(config.model_dump_json(indent=2))
 
 
 @contextmanager
@@ -104,26 +172,43 @@ def interruption() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-def code_hash() -> str:
-    """sha256 of the code that makes the weights."""
-    root = Path(__file__).parent.parent
-    return manifest_hash([*root.glob("segnet/*.py"), *root.glob("training/*.py")], root)
+@contextmanager
+def events(config: TrainConfig, group: Group) -> Iterator[Callable[[int, dict[str, Tensor], Report], None]]:
+    """What notes the figures of a step for TensorBoard, or nothing. Raises DataError where it is not installed."""
+    if not (config.tensorboard and group.leads):
+        yield lambda step, loss, report: None
+        return
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise DataError(
+            "TensorBoard is not installed; `uv pip install tensorboard`, or leave --tensorboard out"
+        ) from None
+    with SummaryWriter(str(config.out / "events")) as writer:
+
+        def note(step: int, loss: dict[str, Tensor], report: Report) -> None:
+            for name, value in loss.items():
+                writer.add_scalar(f"loss/{name}", float(value), step)
+            for name, part in report.items():
+                for figure, number in part.items():
+                    writer.add_scalar(f"{name}/{figure}", number, step)
+
+        yield note
 
 
 def train_step(
-    network: SegNet,
+    network: nn.Module,
+    task: Task,
     images: Tensor,
-    masks: Tensor,
-    info: WeightsInfo,
+    labels: Tensor,
     optimiser: torch.optim.Optimizer,
+    generator: torch.Generator,
 ) -> dict[str, Tensor]:
-    """One step on uint8 (N, 3, H, W) pictures and (N, 1, H, W) masks; the parts of the loss."""
+    """One step on uint8 (N, 3, H, W) pictures and (N, 1, H, W) labels; the parts of the loss."""
     network.train()
-    mean, std = (torch.tensor(v, device=images.device).view(1, 3, 1, 1) for v in (info.mean, info.std))
+    mean, std = (torch.tensor(v, device=images.device).view(1, 3, 1, 1) for v in (task.info.mean, task.info.std))
     x = ((images.float() / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
-    with torch.autocast(images.device.type, torch.bfloat16):
-        logits = network(x)
-    parts = segmentation_loss(logits.float(), masks.float() / 255)
+    parts = task.loss(network, x, labels, generator)
     optimiser.zero_grad(set_to_none=True)
     parts["total"].backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -131,32 +216,48 @@ def train_step(
     return {name: value.detach() for name, value in parts.items()}
 
 
-def parameter_groups(network: SegNet, weight_decay: float) -> list[dict[str, Any]]:
-    """Convolution weights decay; biases and batch norms do not."""
+def make_optimiser(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """Kernels decay; biases and batch norms do not."""
     heavy = [p for p in network.parameters() if p.dim() > 1]
     light = [p for p in network.parameters() if p.dim() <= 1]
-    return [
-        {"params": heavy, "weight_decay": weight_decay},
-        {"params": light, "weight_decay": 0.0},
-    ]
+    groups = [{"params": heavy, "weight_decay": config.weight_decay}, {"params": light, "weight_decay": 0.0}]
+    if config.optimiser == "sgd":
+        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=0.9)
+    return torch.optim.AdamW(groups, lr=config.learning_rate)
 
 
 def rate_at(step: int, config: TrainConfig) -> float:
-    """The learning rate: (1) linear warm-up, (2) constant, (3) linear to 0 over the last share `decay`
-    (Hägele et al. 2024, §3). A run can so be made longer or shorter while it is in (2).
+    """The learning rate: linear warm-up, then one of
+    - trapezoid: constant, then linear to 0 over the last share `decay` (Hägele et al. 2024, §3), so that a run can be
+      made longer or shorter while it is constant,
+    - cosine to 0 (Loshchilov and Hutter 2017, §3),
+    - poly: (1 - t)^0.9 (Chen et al. 2018, DeepLab, §4.1).
     """
     if step < config.warmup:
         return config.learning_rate * (step + 1) / config.warmup
+    done = (step - config.warmup) / max(1, config.steps - config.warmup)
+    if config.schedule == "cosine":
+        return config.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+    if config.schedule == "poly":
+        return config.learning_rate * float((1 - done) ** 0.9)
     left = (config.steps - step) / max(1.0, config.decay * config.steps)
     return config.learning_rate * min(1.0, left)
 
 
-def measure(network: nn.Module, info: WeightsInfo, validation: dict[str, Any]) -> Report:
-    """Figures of the network on each validation set, through the same code as the service's."""
-    assert isinstance(network, SegNet)
-    device = str(next(network.parameters()).device)
-    segmenter = Segmenter(copy.deepcopy(network), info, device=device)
-    return {name: evaluate(segmenter, pairs).report() for name, pairs in validation.items()}
+def summary(report: Report) -> str:
+    """The figures of a report in one line."""
+    return "; ".join(
+        f"{name} " + ", ".join(f"{figure} {value:g}" for figure, value in part.items()) for name, part in report.items()
+    )
+
+
+def collapse(report: Report) -> str:
+    """A warning on a line of its own where the network takes everything for background: an accuracy hides it."""
+    for name, part in report.items():
+        nobody = "the network finds nobody at all so far" if part.get("iou") == 0 else ""
+        if sentence := collapsed(part) or nobody:
+            return f"\n{name}: {sentence}"
+    return ""
 
 
 def save_checkpoint(
@@ -183,7 +284,7 @@ def save_checkpoint(
 
 
 # What may differ when a run goes on: how long, how often, and on what machine.
-FREE = {"steps", "evaluate_every", "checkpoint_every", "threads", "workers", "device"}
+FREE = {"steps", "evaluate_every", "checkpoint_every", "threads", "workers", "device", "tensorboard"}
 
 
 def resume(
@@ -194,8 +295,11 @@ def resume(
     """
     if not path.exists():
         return 0, 0.0
-    state = torch.load(path, weights_only=True, map_location="cpu")
-    then, now = state["training"], training
+    try:
+        state = torch.load(path, weights_only=True, map_location="cpu")
+        then, now = state["training"], training
+    except Exception as error:  # noqa: BLE001 - a damaged pickle raises anything
+        raise DataError(f"{path} is not a checkpoint that can be read ({error}); choose another --out") from None
     changed = [k for k, v in now["settings"].items() if k not in FREE and then["settings"].get(k) != v]
     changed += ["data"] if then["data_sha256"] != now["data_sha256"] else []
     if changed:

@@ -1,4 +1,4 @@
-"""The command line: `segblur run | demo | image | video | devices | bench`.
+"""The command line: `segblur run | demo | image | video | devices | bench | train | evaluate | export`.
 
 Heavy modules are imported by the command that needs them, so that the others answer at once.
 """
@@ -24,6 +24,16 @@ SegBlur Camera: you sharp, your room blurred, in every video program.
 
 Reads the webcam, finds the person in each picture, blurs everything else, and writes the result to a virtual
 camera that Zoom, Meet and other programs list as "SegBlur Camera". New here? Start with: segblur demo"""
+
+# A program of its own: the service knows nothing of training.
+TRAINING = {
+    "train": "make weights from pictures and masks",
+    "evaluate": "how good weights, or another program's masks, are on pictures with masks",
+    "export": "weights in another form: for the service, for OpenVINO, from torchvision's files",
+    "card": "the figures of a weights file, for its model card",
+    "split": "divide pictures into those to train and those to measure on",
+    "download": "Pascal VOC 2012 and SBD",
+}
 
 EPILOG = """\
 Settings come from the command line, the environment (SEGBLUR_LOOK__BLUR=0.8) and ~/.config/segblur/config.toml,
@@ -120,6 +130,8 @@ def parser() -> Parser:
     bench_parser.add_argument("--frames", type=int, default=200, help="frames to measure (default: 200)")
     bench_parser.add_argument("--json", action="store_true", help="rows as JSON instead of a table")
     add_settings(bench_parser, "output", "look", "network")
+    for name, text in TRAINING.items():
+        commands.add_parser(name, help=text, add_help=False)
     return top
 
 
@@ -128,7 +140,8 @@ def add_settings(command: Parser, *sections: str) -> None:
     group = command.add_argument_group("settings")
     for section, name, field in fields():
         if not sections or section in sections:
-            default = "" if field.default is None else f" (default: {field.default})"
+            shown = ",".join(field.default) if isinstance(field.default, tuple) else field.default
+            default = "" if shown is None else f" (default: {shown})"
             text = f"{field.description}{default}".replace("%", "%%")
             group.add_argument(
                 f"--{section}.{name}",
@@ -240,7 +253,8 @@ def bench(arguments: argparse.Namespace, settings: Settings) -> int:
     size = (settings.output.width, settings.output.height)
     rows = parts.bench(
         segment,
-        segment.device.type,
+        segment.engine,
+        segment.device,
         size,
         settings.look.blur,
         arguments.frames,
@@ -260,6 +274,8 @@ def main() -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names are not always text
+    if sys.argv[1:2] and sys.argv[1] in TRAINING:
+        os.execv(sys.executable, [sys.executable, "-P", "-m", "training", *sys.argv[1:]])  # noqa: S606 - no shell wanted
     try:
         arguments = parser().parse_args()
         code: int = arguments.what(arguments, load_settings(overrides(arguments)))

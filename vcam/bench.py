@@ -24,6 +24,7 @@ WARM_UP = 10
 
 def bench(
     segment: Segment,
+    engine: str,
     device: str,
     size: tuple[int, int],
     strength: float,
@@ -36,7 +37,7 @@ def bench(
     rows = []
     for kind, buffers in inputs(size).items():
         progress(f"{kind} {size[0]}×{size[1]}: {frames} frames")
-        rows.append(measure(segment, device, kind, buffers, size, strength, frames))
+        rows.append(measure(segment, engine, device, kind, buffers, size, strength, frames))
     return rows
 
 
@@ -53,6 +54,7 @@ def inputs(size: tuple[int, int]) -> dict[str, list[Pixels]]:
 
 def measure(
     segment: Segment,
+    engine: str,
     device: str,
     kind: str,
     buffers: list[Pixels],
@@ -65,7 +67,7 @@ def measure(
     times = np.zeros((frames, len(STAGES)))
     out, pixels = empty(*size), empty(*size)
     net_size = segment.size_for(*size)
-    cpu = 0.0
+    cpu, soft = 0.0, None
     for number in range(-WARM_UP, frames):
         if number == 0:
             cpu = time.process_time()
@@ -74,7 +76,7 @@ def measure(
         marks.append(time.perf_counter())
         small = small_rgb(pixels, net_size)
         marks.append(time.perf_counter())
-        soft = segment(small)
+        soft = segment(small, soft)
         marks.append(time.perf_counter())
         mask = check(soft, net_size, number)
         marks.append(time.perf_counter())
@@ -87,7 +89,7 @@ def measure(
     p50, p95, p99 = (round(float(np.percentile(total, q)), 2) for q in (50, 95, 99))
     return {
         "device": device,
-        "engine": "torch",
+        "engine": engine,
         "input": kind,
         "width": size[0],
         "height": size[1],

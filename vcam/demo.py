@@ -77,13 +77,14 @@ def show_window(settings: Settings, webcam: Path | None, segment: Segment, frame
     """
     complain = Complaints(lambda reason: print(f"segblur: {reason}", file=sys.stderr))
     os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")  # it misses fonts that it does not need
-    shown = 0
+    shown, mask = 0, None
     with open_source(settings, webcam) as camera:
         cv2.namedWindow(WINDOW, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         while frames is None or shown < frames:
             frame = camera.read()
             if frame is not None:
-                safe = compose(frame, mask_or_none(frame, segment, complain), settings.look.blur)
+                mask = mask_or_none(frame, segment, complain, last=mask)
+                safe = compose(frame, mask, settings.look.blur)
                 if not shown:
                     cv2.resizeWindow(WINDOW, *size_of(safe.pixels))
                 cv2.imshow(WINDOW, to_bgr(safe.pixels))

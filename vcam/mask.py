@@ -1,7 +1,7 @@
 """The mask of one frame, checked before anything is composed by it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import cv2
@@ -16,6 +16,8 @@ MOST = 0.9  # share of the picture that a person may cover; more is taken for a 
 UNDECIDED = 0.3  # share of the picture that may be neither; more is taken for a failure
 HOLE = 0.005  # share of the picture that a hole may cover to be filled
 FLAT = 0.01  # a mask that varies less than this over the picture says nothing
+CUT = 24  # mean change of a thumbnail, in grey levels, from which the frame before says nothing of this one
+THUMBNAIL = (32, 18)
 
 
 class MaskError(Exception):
@@ -29,31 +31,53 @@ class Segment(Protocol):
         """Width and height that a picture of this size is to be brought to."""
         ...
 
-    def __call__(self, picture: NDArray[Any]) -> NDArray[Any]:
-        """uint8 (H, W, 3) RGB of that size → float32 (H, W), 0 to 1, 1 = person. May raise anything."""
+    def __call__(self, picture: NDArray[Any], previous: NDArray[Any] | None) -> NDArray[Any]:
+        """uint8 (H, W, 3) RGB of that size, and the answer to the frame before, if it helps → float32 (H, W), 0 to 1,
+        1 = person. May raise anything.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class FrameMask:
-    """How much of each pixel of the frame `sequence` to keep; float32 (h, w), 0 to 1, at the network's size."""
+    """How much of each pixel of the frame `sequence` to keep; float32 (h, w), 0 to 1, at the network's size. The rest
+    is what the next frame may be told of this one.
+    """
 
     alpha: NDArray[Any] = field(repr=False)
     sequence: int
+    soft: NDArray[Any] | None = field(default=None, repr=False)  # the network's own answer, float32 (h, w)
+    thumbnail: NDArray[Any] | None = field(default=None, repr=False)  # uint8 (18, 32, 3) RGB
 
 
-def find_mask(frame: RawFrame, segment: Segment) -> FrameMask:
-    """The mask of this very frame. Raises MaskError, and whatever the network raises."""
+def find_mask(frame: RawFrame, segment: Segment, last: FrameMask | None = None) -> FrameMask:
+    """The mask of this very frame; `last`, that of the frame before, helps to keep it steady. Raises MaskError, and
+    whatever the network raises.
+    """
     size = segment.size_for(*size_of(frame.pixels))
-    return check(segment(small_rgb(frame.pixels, size)), size, frame.sequence)
+    picture = small_rgb(frame.pixels, size)
+    thumbnail = np.asarray(cv2.resize(picture, THUMBNAIL, interpolation=cv2.INTER_AREA))
+    soft = segment(picture, remembered(last, size, thumbnail))
+    return replace(check(soft, size, frame.sequence), soft=soft, thumbnail=thumbnail)
 
 
-def mask_or_none(frame: RawFrame, segment: Segment, complain: Callable[[str], None]) -> FrameMask | None:
+def remembered(last: FrameMask | None, size: tuple[int, int], thumbnail: NDArray[Any]) -> NDArray[Any] | None:
+    """What the frame before tells of this one: nothing where there was none, at another size, or after a scene cut."""
+    if last is None or last.soft is None or last.thumbnail is None or last.soft.shape != size[::-1]:
+        return None
+    changed = float(np.mean(cv2.absdiff(thumbnail, last.thumbnail)))
+    return None if changed > CUT else last.soft
+
+
+def mask_or_none(
+    frame: RawFrame, segment: Segment, complain: Callable[[str], None], last: FrameMask | None = None
+) -> FrameMask | None:
     """The mask of this very frame, or None where there is none to be trusted, for whatever reason: then all of
-    the frame is blurred. `complain` is told the reason, "" where all is well.
+    the frame is blurred. `complain` is told the reason, "" where all is well. `last` is the result for the frame
+    before.
     """
     try:
-        mask = find_mask(frame, segment)
+        mask = find_mask(frame, segment, last)
     except MaskError as reason:
         complain(f"{reason}; the whole picture is blurred")
     except Exception as error:  # noqa: BLE001 - whatever a network may do wrong, the answer is the safe picture

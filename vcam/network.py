@@ -2,23 +2,34 @@
 
 import torch
 
+from segnet.classes import ClassError
+from segnet.engines import EngineError
 from segnet.inference import Segmenter, load_segmenter
-from segnet.weights import DEFAULT, WeightsError
+from segnet.weights import DEFAULT, WeightsError, read_info
 from vcam.errors import SettingsError
 from vcam.settings import NetworkSettings
 
 
 def load_network(settings: NetworkSettings) -> Segmenter:
-    """Raises SettingsError for weights that can't be used and for a device that is not there."""
+    """Raises SettingsError for weights that can't be used, for classes that they don't know, and for an engine or a
+    device that is not there.
+    """
     torch.set_num_threads(settings.threads)
     torch.backends.nnpack.set_flags(False)  # type: ignore[no-untyped-call]  # it complains on old CPUs, at every convolution
-    cuda = torch.cuda.is_available()
-    if settings.device == "cuda" and not cuda:
-        raise SettingsError("network.device can't be cuda: there is no CUDA GPU that works; use auto or cpu")
+    path = settings.weights or DEFAULT
     try:
+        sizes = read_info(path).input_sizes
         return load_segmenter(
-            settings.weights or DEFAULT,
-            "cuda" if cuda and settings.device != "cpu" else "cpu",
+            path,
+            engine=settings.engine,
+            device=settings.device,
+            size=sizes[1] if settings.size == "fine" and len(sizes) > 1 else sizes[0],
+            keep=settings.keep,
         )
     except WeightsError as error:
         raise SettingsError(f"network.weights: {error}") from None
+    except ClassError as error:
+        raise SettingsError(f"network.keep can't be {', '.join(settings.keep)}: {error}") from None
+    except EngineError as error:
+        asked = f"network.engine {settings.engine} with network.device {settings.device}"
+        raise SettingsError(f"{asked} can't be had: {error}") from None

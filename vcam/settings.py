@@ -8,12 +8,13 @@ import os
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -72,14 +73,30 @@ class NetworkSettings(Section):
     """The network that finds people."""
 
     weights: Path | None = Field(None, description="weights file; default: the one that is shipped")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the network runs")
+    engine: Literal["auto", "torch", "openvino"] = Field(
+        "auto", description="what runs the network: torch, openvino, or auto, the fastest there is"
+    )
+    device: Literal["auto", "cpu", "cuda", "intel-gpu", "npu"] = Field(
+        "auto",
+        description="where it runs: cpu, cuda, intel-gpu, npu (the last two by openvino), or auto: cuda, else cpu",
+    )
+    size: Literal["fast", "fine"] = Field(
+        "fast", description="picture that the network sees: fast (256×144 by the shipped weights) or fine (320×192)"
+    )
+    keep: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], NoDecode] = Field(
+        ("person",), min_length=1, description="what stays sharp, with commas between; the shipped weights know person"
+    )
+    threads: int = Field(1, ge=1, le=64, description="CPU threads of the network")
 
     @field_validator("weights")
     @classmethod
     def _home(cls, value: Path | None) -> Path | None:
         return value and value.expanduser()
 
-    threads: int = Field(1, ge=1, le=64, description="CPU threads of the network")
+    @field_validator("keep", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
 
 
 class Settings(BaseSettings):

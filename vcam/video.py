@@ -22,10 +22,11 @@ CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 
 def blur_frames(video: VideoFile, segment: Segment, strength: float) -> Iterator[tuple[float, SafeFrame]]:
     """Each frame with its time in seconds, composed by its own mask; wholly blurred where there is none."""
-    complain = Complaints(lambda reason: tqdm.write(reason, file=sys.stderr))
+    complain, mask = Complaints(lambda reason: tqdm.write(reason, file=sys.stderr)), None
     for sequence, (time, pixels) in enumerate(video.timed_frames()):
         frame = RawFrame(pixels, sequence, captured=0.0)
-        yield time, compose(frame, mask_or_none(frame, segment, complain), strength)
+        mask = mask_or_none(frame, segment, complain, last=mask)
+        yield time, compose(frame, mask, strength)
 
 
 def blur_video(source: Path, target: Path, segment: Segment, strength: float) -> int:

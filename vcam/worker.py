@@ -90,7 +90,7 @@ def work(
 
 def stream(camera: Camera, segment: Segment, link: Sender) -> None:
     """The life of every frame. Ends by CameraLostError or EndedError."""
-    complain = Complaints(log.warning)
+    complain, mask = Complaints(log.warning), None
     while True:
         frame = camera.read()
         if frame is None:
@@ -100,7 +100,7 @@ def stream(camera: Camera, segment: Segment, link: Sender) -> None:
             if slot is None:
                 continue  # the keeper has not taken the last ones: this one is dropped, the next is newer
             look = link.settings.look
-            mask = mask_or_none(frame, segment, complain)
+            mask = mask_or_none(frame, segment, complain, last=mask)
             link.send(compose(frame, mask, look.blur, out=slot))
 
 

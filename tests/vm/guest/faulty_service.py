@@ -32,8 +32,8 @@ class Faulty(Box):
         faults = chain.from_iterable([*repeat("none", GOOD), *repeat(fault, BAD)] for fault in WRONG)
         self._plan = cycle(faults)
 
-    def __call__(self, picture: NDArray[Any]) -> Any:
-        return FAULTS[next(self._plan)](super().__call__(picture))
+    def __call__(self, picture: NDArray[Any], previous: NDArray[Any] | None = None) -> Any:
+        return FAULTS[next(self._plan)](super().__call__(picture, previous))
 
 
 def serve() -> None:

@@ -1,0 +1,184 @@
+"""What runs a MaskModel: torch on the CPU or on a CUDA GPU, or OpenVINO. All take the same and give the same; each is
+made for one size of picture.
+
+An engine is a call: picture uint8 (H, W, 3) RGB, previous mask float32 (H, W) → float32 (H, W), 0 to 1, a new array.
+"""
+
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from segnet.light import UNKNOWN
+from segnet.maskmodel import MaskModel
+
+Array = NDArray[Any]
+Engine = Callable[[Array, Array], Array]
+
+OPENVINO_DEVICES = {"cpu": "CPU", "intel-gpu": "GPU", "npu": "NPU"}  # ours → OpenVINO's
+WARM_UP = 3  # runs before a CUDA graph is captured, in which cuDNN chooses its kernels
+
+
+class EngineError(Exception):
+    """What was asked for can't run here; the text says what and why."""
+
+
+def choose(engine: str, device: str) -> tuple[str, str]:
+    """Engine ("torch", "openvino") and device ("cpu", "cuda", "intel-gpu", "npu"), with what is "auto" decided: a CUDA
+    GPU if there is one, otherwise OpenVINO on the CPU, or torch where OpenVINO can't be imported. Raises EngineError.
+    """
+    if engine not in {"auto", "torch", "openvino"} or device not in {"auto", "cuda", *OPENVINO_DEVICES}:
+        raise EngineError(f"there is no engine {engine} or no device {device}")
+    cuda = torch.cuda.is_available()
+    if device == "auto":
+        device = "cuda" if cuda and engine != "openvino" else "cpu"
+    if device == "cuda" and not cuda:
+        raise EngineError("there is no CUDA GPU that works; use auto or cpu")
+    if engine == "auto":
+        engine = "torch" if device == "cuda" or (device == "cpu" and not openvino_works()) else "openvino"
+    if engine == "torch" and device not in {"cpu", "cuda"}:
+        raise EngineError(f"torch does not run on {device}; use openvino, or another device")
+    if engine == "openvino":
+        if device == "cuda":
+            raise EngineError("OpenVINO does not run on cuda; use torch, or another device")
+        find_openvino(OPENVINO_DEVICES[device])
+    return engine, device
+
+
+class TorchEngine:
+    """torch. On a GPU the network is one CUDA graph: starting its kernels one by one takes longer than they do."""
+
+    def __init__(self, model: MaskModel, width: int, height: int, device: str) -> None:
+        """`model` is on `device` already."""
+        # Where numpy writes and reads; for a GPU page-locked, and copied. On a CPU the network itself uses them.
+        cuda = device == "cuda"
+        picture = torch.zeros((1, height, width, 3), dtype=torch.uint8, pin_memory=cuda)
+        previous = torch.full((1, 1, height, width), UNKNOWN, pin_memory=cuda)
+        mask = torch.zeros((1, 1, height, width), pin_memory=cuda)
+        self.model = model
+        self.host_inputs = (picture, previous) if model.remembers else (picture,)
+        self.host_mask = mask
+        self.inputs = tuple(tensor.to(device) for tensor in self.host_inputs)
+        self.mask = mask.to(device)
+        self.run = captured(self.infer) if cuda else self.infer
+        self.cuda = cuda
+
+    @torch.inference_mode()
+    def infer(self) -> None:
+        """From `inputs` to `mask`, wherever they are."""
+        self.mask.copy_(self.model(*self.inputs))
+
+    @torch.inference_mode()
+    def __call__(self, picture: Array, previous: Array) -> Array:
+        """See above. Raises what torch raises."""
+        for host, array in zip(self.host_inputs, (picture, previous), strict=False):
+            host.numpy()[:] = array.reshape(host.shape)
+        for tensor, host in zip(self.inputs, self.host_inputs, strict=True):
+            tensor.copy_(host, non_blocking=True)
+        self.run()
+        self.host_mask.copy_(self.mask, non_blocking=True)
+        if self.cuda:
+            torch.cuda.synchronize()
+        result: Array = self.host_mask[0, 0].numpy().copy()
+        return result
+
+
+def captured(infer: Callable[[], None]) -> Callable[[], None]:
+    """The same work on the same memory as one CUDA graph, warmed up. Raises RuntimeError."""
+    torch.backends.cudnn.benchmark = True
+    try:
+        beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        beside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(beside):
+            for _ in range(WARM_UP):
+                infer()
+        torch.cuda.current_stream().wait_stream(beside)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            infer()
+    except RuntimeError as error:
+        raise RuntimeError(f"the network could not be made a CUDA graph on {torch.cuda.get_device_name()}") from error
+    return graph.replay
+
+
+class OpenVinoEngine:
+    """OpenVINO, on a CPU with as many threads as torch was told to use."""
+
+    def __init__(self, model: MaskModel, width: int, height: int, device: str) -> None:
+        """`model` is on the CPU. Raises EngineError."""
+        core = import_openvino().Core()
+        name = OPENVINO_DEVICES[device]
+        options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+        if name == "CPU":
+            # Not pinned to cores: where another program is busy on that core, a pinned thread waits beside an idle one.
+            options |= {"INFERENCE_NUM_THREADS": torch.get_num_threads(), "ENABLE_CPU_PINNING": False}
+            # Where the CPU has bfloat16 it takes two thirds of the time, and masks change by 0.04 grey levels on
+            # average, the worst pixel by 7 (the shipped weights on 153 portraits), the IoU by 0.0001 at most.
+            fast = "BF16" in core.get_property(name, "OPTIMIZATION_CAPABILITIES")
+            options |= {"INFERENCE_PRECISION_HINT": "bf16" if fast else "f32"}
+        try:
+            self.request = core.compile_model(converted(model, width, height), name, options).create_infer_request()
+        except RuntimeError as error:
+            raise EngineError(f"OpenVINO can't run this network on {device}: {' '.join(str(error).split())}") from None
+        self.remembers = model.remembers
+
+    def __call__(self, picture: Array, previous: Array) -> Array:
+        """See above. Raises what OpenVINO raises."""
+        inputs = [picture[None], previous[None, None]] if self.remembers else [picture[None]]
+        result = self.request.infer(inputs, share_inputs=True, share_outputs=True)
+        return np.array(result[0][0, 0])  # a copy: the next frame's mask comes to the same place
+
+
+def converted(model: MaskModel, width: int, height: int) -> Any:
+    """The model as OpenVINO's, an openvino.Model for pictures of this size. Raises EngineError."""
+    import_openvino()
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+    picture = torch.zeros((1, height, width, 3), dtype=torch.uint8)
+    inputs = (picture, torch.full((1, 1, height, width), UNKNOWN)) if model.remembers else (picture,)
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            # The successor of torch.jit.trace, torch.export, takes 30 times as long and 160 MB to do the same here.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            trace = TorchScriptPythonDecoder(model, example_input=inputs, trace_kwargs={"check_trace": False})
+        frontend = FrontEndManager().load_by_framework("pytorch")
+        graph = frontend.convert(frontend.load(trace))
+    except Exception as error:  # noqa: BLE001 - the frontend has exceptions of its own, of no common kind
+        raise EngineError(f"OpenVINO can't take this network: {' '.join(str(error).split())}") from None
+    graph.reshape({put: list(tensor.shape) for put, tensor in zip(graph.inputs, inputs, strict=True)})
+    return graph
+
+
+def find_openvino(name: str) -> None:
+    """Raises EngineError where OpenVINO is not there, or does not find this device of its names."""
+    try:
+        found = import_openvino().Core().available_devices
+    except ImportError as error:
+        raise EngineError(f"OpenVINO can't be imported ({error}); install openvino, or use torch") from None
+    if not any(device.split(".")[0] == name for device in found):  # "GPU", or "GPU.0" and "GPU.1"
+        raise EngineError(f"OpenVINO finds no {name} here, only {', '.join(found)}")
+
+
+def openvino_works() -> bool:
+    """Whether OpenVINO can be imported."""
+    try:
+        import_openvino()
+    except ImportError:
+        return False
+    return True
+
+
+def import_openvino() -> Any:
+    """OpenVINO, without what reports on its use. Nobody else may import it, because `import openvino` alone tells
+    Google Analytics that it was imported. Raises ImportError.
+    """
+    # None makes every import of that name fail, for which OpenVINO is prepared: it takes a stub that does nothing.
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+    import openvino
+
+    return openvino

@@ -1,0 +1,51 @@
+"""The network that the settings ask for, and sentences for what can't be had."""
+
+import pytest
+import torch
+
+from segnet.light import LightConfig
+from segnet.weights import WeightsInfo, build, save_weights
+from vcam.errors import SettingsError
+from vcam.network import load_network
+from vcam.settings import NetworkSettings
+
+
+@pytest.fixture(autouse=True)
+def same_threads_afterwards():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def test_fast_and_fine_are_the_first_two_sizes_of_the_weights(tmp_path):
+    assert load_network(NetworkSettings(size="fast")).size_for(1280, 720) == (256, 144)
+    fine = load_network(NetworkSettings(size="fine"))
+    assert (fine.size_for(1280, 720), fine.size_for(640, 480)) == ((336, 192), (288, 208))
+    info = WeightsInfo("light", LightConfig(4, (4, 4, 8, 8), (4, 4, 8)), input_sizes=((160, 96),))
+    save_weights(tmp_path / "one.safetensors", build(info).state_dict(), info)
+    only = load_network(NetworkSettings(weights=tmp_path / "one.safetensors", size="fine"))
+    assert only.size_for(1600, 960) == (160, 96)
+
+
+def test_threads_are_as_the_settings_say():
+    load_network(NetworkSettings(threads=2))
+    assert torch.get_num_threads() == 2
+    load_network(NetworkSettings())
+    assert torch.get_num_threads() == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"weights": "none"}, r"network\.weights: there is no weights file none"),
+        ({"keep": "person,cat"}, r"network\.keep can't be person, cat: these weights know only person"),
+        ({"keep": "background"}, r"network\.keep can't be background"),
+        ({"device": "cuda"}, r"network\.device cuda can't be had: there is no CUDA GPU"),
+        ({"engine": "torch", "device": "npu"}, r"network\.engine torch with network\.device npu can't be had"),
+    ],
+)
+def test_what_can_not_be_had_is_one_sentence_with_the_setting(monkeypatch, settings, says):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SettingsError, match=says) as caught:
+        load_network(NetworkSettings(**settings))
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,69 @@
+"""Contact sheets of 21-class networks: the pictures on which they are worst and best."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from segnet.classes import VOC_CLASSES
+from segnet.weights import WeightsInfo
+from training.sheets import COUNT, SIDE, sheet
+from training.voc import predict_classes
+from training.voc_data import Pixels, VocPicture, VocSet
+
+TILES = ("picture", "truth", "prediction", "errors")
+WRONG, VOID = (213, 94, 0), 255
+
+
+def write_class_sheets(network: nn.Module, info: WeightsInfo, one: VocSet, folder: Path, name: str) -> list[Path]:
+    """Write `folder`/NAME-worst.jpg and NAME-best.jpg, by pixel accuracy without the background; the paths."""
+    ranked = sorted((score(network, info, picture), i) for i, picture in enumerate(one.pictures))
+    paths = []
+    for title, part in (("worst", ranked[:COUNT]), ("best", ranked[::-1][:COUNT])):
+        strips = []
+        for accuracy, i in part:
+            picture = one.pictures[i]
+            labels = picture.labels()
+            shown = [VOCABULARY[n] for n in np.unique(labels) if 0 < n < VOID]
+            caption = f"{picture.name}   {accuracy:.0%} of {', '.join(shown)}"
+            strips.append((tiles_of(picture.image(), labels, predict_classes(network, info, picture)), caption))
+        path = folder / f"{name.replace('/', '-')}-{title}.jpg"
+        sheet(
+            strips, f"{name}: the {len(part)} {title} of {len(ranked)} pictures", TILES, [(WRONG, "another class")]
+        ).save(path, quality=92)
+        paths.append(path)
+    return paths
+
+
+VOCABULARY = dict(enumerate(VOC_CLASSES))
+
+
+def score(network: nn.Module, info: WeightsInfo, picture: VocPicture) -> float:
+    """Share of the objects' pixels that are told right, 1 where there are none."""
+    labels = picture.labels()
+    objects = (labels > 0) & (labels != VOID)
+    return float((predict_classes(network, info, picture)[objects] == labels[objects]).mean()) if objects.any() else 1.0
+
+
+def tiles_of(image: Pixels, labels: Pixels, predicted: Pixels) -> list[Pixels]:
+    """The four tiles of one picture, uint8 (h, w, 3) RGB each."""
+    colours = palette()
+    wrong = (labels != predicted) & (labels != VOID)
+    luma = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
+    errors = np.repeat((110 + 0.5 * luma).astype(np.uint8)[..., None], 3, axis=2)
+    errors[wrong] = WRONG
+    scale = SIDE / max(labels.shape)
+    size = (max(1, round(labels.shape[1] * scale)), max(1, round(labels.shape[0] * scale)))
+    tiles = (image, colours[labels], colours[predicted], errors)
+    return [np.asarray(cv2.resize(tile, size, interpolation=cv2.INTER_AREA)) for tile in tiles]
+
+
+def palette() -> NDArray[np.uint8]:
+    """VOC's colours, uint8 (256, 3) RGB: the bits of a class, spread over the high bits of the three channels."""
+    colours = np.zeros((256, 3), np.uint8)
+    for number in range(256):
+        for bit in range(8):
+            colours[number, bit % 3] |= ((number >> bit) & 1) << (7 - bit // 3)
+    return colours

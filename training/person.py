@@ -1,0 +1,53 @@
+"""The task of the light network: people in front of webcams, from pictures with masks."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from segnet.inference import Segmenter
+from segnet.light import LightConfig
+from segnet.weights import WeightsInfo
+from training.config import TrainConfig
+from training.data import Batches, find_pairs
+from training.evaluate import evaluate, final_report
+from training.losses import segmentation_loss
+from training.memory import previous_masks
+from training.predictions import by_network
+from training.sheets import write_sheets
+from training.task import Report, Task
+
+
+def person_task(config: TrainConfig, start: WeightsInfo | None, rank: int, world: int) -> Task:
+    """The pictures of `config` for the network that `start` describes, or for a new one. Raises DataError."""
+    info = start or WeightsInfo("light", LightConfig())
+    batches = Batches(config.data, config.sets, config.rooms, config.batch, config.steps, config.seed, rank, world)
+    validation = {name: find_pairs(config.data / name) for name in config.validation}
+    for pair in (pair for pairs in validation.values() for pair in pairs):
+        pair.load()  # a bad one is told of now, not at the first measurement
+
+    def measure(network: nn.Module) -> Report:
+        """Through the same code as the service's, at the first input size."""
+        device = next(network.parameters()).device.type
+        segmenter = Segmenter(network, info, engine="torch", device=device)
+        return {name: evaluate(segmenter, pairs).report() for name, pairs in validation.items()}
+
+    def finish(network: nn.Module, out: Path) -> dict[str, Any]:
+        """At every input size, with flicker and by light."""
+        find = by_network(Segmenter(network, info, engine="torch", device="cpu"))
+        for name, pairs in validation.items():
+            write_sheets(find, pairs, out, name)
+        make = partial(Segmenter, network, info, engine="torch", device="cpu")
+        return final_report(lambda size: make(size=size), validation, info.input_sizes)
+
+    return Task(info, batches, batches.files, person_loss, measure, (config.validation[0], "iou"), finish)
+
+
+def person_loss(network: nn.Module, x: Tensor, labels: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+    """Parts of the loss for pictures x, float (N, 3, H, W), normalised, and labels uint8 (N, 1, H, W), 255 = person."""
+    previous, still = previous_masks(network, x, generator)
+    with torch.autocast(x.device.type, torch.bfloat16):
+        logits, fresh = network(x, previous)
+    return segmentation_loss(logits, fresh, labels.float() / 255, previous, still)

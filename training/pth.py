@@ -1,0 +1,114 @@
+"""torchvision's own weights, made into ours. This is the one place where a pickle is opened, by a command that somebody
+types, and never by the service: the result is saved as a weights file like any other.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from segnet.classes import PERSON, VOC_CLASSES
+from segnet.deeplab import NAMES, TorchvisionConfig
+from segnet.weights import IMAGENET_MEAN, IMAGENET_STD, WeightsError, WeightsInfo, outline
+
+TRAINED = "COCO_WITH_VOC_LABELS_V1"  # on the pictures of COCO that show VOC's classes
+INPUT_SIZES = ((320, 192), (512, 288))
+
+
+def convert(path: Path | None, name: str) -> tuple[dict[str, Tensor], WeightsInfo]:
+    """Tensors and description for save_weights, from a .pth of one of torchvision's networks for VOC's 21 classes
+    (`name` is in deeplab.NAMES); without a path, from torchvision's own, which is downloaded. Raises WeightsError.
+    """
+    if name not in NAMES:
+        raise WeightsError(f"{name} is not one of torchvision's networks known here: {', '.join(NAMES)}")
+    from torchvision.models import get_model_weights  # type: ignore[import-untyped]
+
+    theirs = get_model_weights(name)[TRAINED]
+    classes = classes_of(theirs.meta["categories"])
+    state = state_dict(path, theirs)
+    info = WeightsInfo(
+        name,
+        TorchvisionConfig(),
+        classes,
+        INPUT_SIZES,
+        IMAGENET_MEAN,
+        IMAGENET_STD,
+        training={"from": f"torchvision's {name}, {path.name if path else f'{TRAINED}, {theirs.url}'}"},
+    )
+    network = outline(info)
+    kept = {f"network.{key}": tensor for key, tensor in state.items() if not key.startswith("aux_classifier.")}
+    try:
+        network.load_state_dict(kept, assign=True)
+    except RuntimeError as error:
+        where = path or theirs.url
+        reason = str(error).splitlines()[1 if "\n" in str(error) else 0].strip()
+        raise WeightsError(
+            f"{where} does not hold a {name} of 21 classes: {reason:.200}; is it the right name?"
+        ) from None
+    return network.state_dict(), info
+
+
+def vgg16_bn_weights(path: Path | None) -> dict[str, Tensor]:
+    """The state dict of torchvision's vgg16_bn, trained on ImageNet, for deconvnet.load_vgg16_bn, from its .pth;
+    without a path it is downloaded. Raises WeightsError.
+    """
+    from torchvision.models import VGG16_BN_Weights
+
+    return state_dict(path, VGG16_BN_Weights.IMAGENET1K_V1)
+
+
+def classes_of(categories: list[str]) -> tuple[str, ...]:
+    """The names of torchvision's classes in VOC's words. Raises WeightsError if they are not VOC's in VOC's order: a
+    network whose 15th class is no person would show the room.
+    """
+    if tuple(categories[1:]) != VOC_CLASSES[1:] or categories.index(PERSON) != 15:
+        raise WeightsError(
+            f"torchvision's classes are not VOC's in VOC's order: {', '.join(categories)}; update this program"
+        )
+    return VOC_CLASSES
+
+
+def state_dict(path: Path | None, theirs: Any) -> dict[str, Tensor]:
+    """The tensors of a .pth, whose name's hash is checked if it has one, or else of torchvision's, downloaded and
+    checked. Raises WeightsError.
+    """
+    try:
+        if path is None:
+            state = theirs.get_state_dict(progress=True, check_hash=True, weights_only=True, map_location="cpu")
+        else:
+            check_hash(path)
+            state = torch.load(path, weights_only=True, map_location="cpu")
+    except FileNotFoundError:
+        raise WeightsError(f"there is no file {path}; get it from {theirs.url}") from None
+    except OSError as error:
+        remedy = (
+            f"get {theirs.url} where there is a network, and name the file" if path is None else "name the file itself"
+        )
+        raise WeightsError(f"{path or theirs.url} can't be read: {error}; {remedy}") from None
+    except WeightsError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the reader of a hostile file raises more than it promises
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(
+            f"{path or theirs.url} is not a file of weights: {first:.200}; get it from {theirs.url}"
+        ) from None
+    if not isinstance(state, Mapping) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
+        raise WeightsError(f"{path or theirs.url} holds more than weights; only torchvision's own files are taken")
+    return dict(state)
+
+
+def check_hash(path: Path) -> None:
+    """Whether the file's sha256 begins as its name says: NAME-d234d4ea.pth. A name without one says nothing.
+    Raises WeightsError and OSError.
+    """
+    named = re.search(r"-([0-9a-f]{8,64})\.pth$", path.name)
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if named and not found.startswith(named[1]):
+        raise WeightsError(
+            f"the sha256 of {path} begins with {found[:8]}, not as its name says: it is damaged; get it again"
+        )

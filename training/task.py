@@ -1,0 +1,37 @@
+"""What a training run is of: everything in which people's masks and VOC's classes differ; the loop is the same."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from segnet.weights import WeightsInfo
+
+Report = dict[str, dict[str, float]]  # set → figures
+
+
+@dataclass(frozen=True)
+class Task:
+    """The data, the loss and the figures of one kind of training."""
+
+    info: WeightsInfo
+    """Architecture and its config, classes, input sizes, mean and std of what is trained."""
+    batches: Dataset[tuple[Tensor, Tensor]]
+    """Item `step` is batch number `step`, in a run of several processes this one's share of it, and a pure function of
+    (data, seed, step): pictures uint8 (N, 3, H, W) RGB and labels uint8 (N, 1, H, W)."""
+    files: list[Path]
+    """Everything that was read, for the manifest's hash."""
+    loss: Callable[[nn.Module, Tensor, Tensor, torch.Generator], dict[str, Tensor]]
+    """(network, normalised pictures float (N, 3, H, W), labels uint8 (N, 1, H, W), generator) → named parts and their
+    "total". Runs the network inside torch.autocast(device, bfloat16)."""
+    measure: Callable[[nn.Module], Report]
+    """Called with the averaged network."""
+    choose: tuple[str, str]
+    """The set and the figure that decide which weights are best; more is better."""
+    finish: Callable[[nn.Module, Path], dict[str, Any]]
+    """Called with the best network and the run's folder at the end: all figures there are, for the weights file; writes
+    contact sheets."""
