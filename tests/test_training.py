@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from segnet.light import LightConfig, LightNet
-from segnet.weights import load_weights
+from segnet.weights import digest, load_weights
 from training import person
 from training import train as run
 from training.augment import Picture, augment_person, augment_room, no_scene, touches_only_below
+from training.card import figures
 from training.config import TrainConfig
 from training.data import SHAPES, Batches, DataError, find_pairs, manifest_hash
 from training.evaluate import evaluate
@@ -407,6 +408,10 @@ def test_fine_tuning_starts_from_the_weights_that_are_given_and_from_no_others(d
     tuned = run.train(config(data, tmp_path / "tuned", steps=1, learning_rate=1e-9, init=first, ema=0.0))
     one, other = load_weights(first)[0].state_dict(), load_weights(tuned)[0].state_dict()
     assert torch.allclose(one["stem.dense"], other["stem.dense"], atol=1e-6)
+    before = load_weights(tuned)[1].training["started_from"]
+    assert before["sha256"] == digest(one)
+    assert before["training"]["step"] == 2
+    assert "started from weights that were made in 2 steps of 2 pictures (4 in all)" in figures(tuned)
     with pytest.raises(DataError, match="holds the weights of light, not of deconvnet"):
         run.train(config(data, tmp_path / "other", init=first, network="deconvnet"))
 

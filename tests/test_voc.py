@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from segnet.classes import VOC_CLASSES
 from segnet.weights import WeightsInfo
-from training import voc
+from training import class_sheets, voc
 from training.config import TrainConfig, read_recipe
 from training.data import DataError
 from training.download import download
@@ -565,3 +565,24 @@ def test_sbd_without_scipy_is_said_before_anything_is_fetched(tmp_path, monkeypa
     with pytest.raises(DataError, match="uv pip install scipy"):
         download(tmp_path / "data", sbd=True)
     assert not (tmp_path / "data").exists()
+
+
+def test_looking_at_many_parts_of_a_picture_finds_what_one_look_finds(folder):
+    task, one = voc.voc_task(config(folder), None, 0, 1), load_voc(folder / "val")
+    counted = voc.evaluate_classes(Perfect(), task.info, one, proposals=True).report()
+    assert counted["miou"] > 0.9
+
+
+def test_a_run_ends_with_sheets_of_the_worst_and_the_best_pictures(folder, tmp_path):
+    task = voc.voc_task(config(folder), None, 0, 1)
+    report = task.finish(Perfect(), tmp_path)
+    assert report["voc2012/val"]["miou"] > 0.93
+    for title in ("worst", "best"):
+        with Image.open(tmp_path / f"voc2012-val-{title}.jpg") as sheet:
+            assert sheet.width > 700
+
+
+def test_vocs_palette_is_the_one_of_its_development_kit():
+    colours = class_sheets.palette()
+    known = {0: (0, 0, 0), 1: (128, 0, 0), 8: (64, 0, 0), 15: (192, 128, 128), 20: (0, 64, 128), 255: (224, 224, 192)}
+    assert {number: tuple(int(v) for v in colours[number]) for number in known} == known

@@ -48,6 +48,7 @@ class Evaluate(BaseModel):
     )
     size: Literal["fast", "fine"] = Field("fast", description="input size of the network")
     engine: Literal["auto", "torch", "openvino"] = Field("torch", description="what runs the network")
+    proposals: bool = Field(False, description="deconvnet on VOC's classes: many parts of a picture, joined")
     json_: bool = Field(False, alias="json", description="JSON instead of a table")
 
     def cli_cmd(self) -> None:
@@ -61,6 +62,7 @@ class Evaluate(BaseModel):
                 predictions=self.predictions,
                 size=self.size,
                 engine=self.engine,
+                proposals=self.proposals,
                 json=self.json_,
             )
         )

@@ -61,13 +61,19 @@ def about(path: Path, info: WeightsInfo) -> list[str]:
         f"{', '.join(info.classes)}"
     ]
     training = info.training
-    settings, step = training.get("settings", {}), training.get("step")
+    settings = training.get("settings", {})
     if "from" in training:
         lines.append(f"- converted from {training['from']}")
-    if step and settings.get("batch"):
-        batch = settings["batch"]
-        lines.append(f"- {step:,} steps of {batch} pictures ({step * batch:,} in all)")
-    told = {
+    if told := seen(training):
+        lines.append(f"- {told}")
+    before = training.get("started_from")
+    while before:
+        past = before["training"]
+        lines.append(
+            f"- started from weights that were made in {seen(past) or 'some way'}: sha256 `{before['sha256']}`"
+        )
+        before = past.get("started_from")
+    words_of = {
         "learning_rate": "learning rate",
         "optimiser": "optimiser",
         "schedule": "schedule",
@@ -76,13 +82,19 @@ def about(path: Path, info: WeightsInfo) -> list[str]:
         "ema": "decay of the averaged weights",
         "seed": "seed",
     }
-    if recipe := [f"{words} {settings[key]}" for key, words in told.items() if key in settings]:
+    if recipe := [f"{words} {settings[key]}" for key, words in words_of.items() if key in settings]:
         lines.append(f"- {', '.join(recipe)}")
     if settings.get("sets"):
         lines.append(f"- drawn from: {', '.join(f'{name} ({weight})' for name, weight in settings['sets'].items())}")
     if "data_sha256" in training:
         lines.append(f"- sha256 of the training data's manifest: `{training['data_sha256']}`")
     return lines
+
+
+def seen(training: dict[str, Any]) -> str:
+    """How many pictures a run saw, "" where that is not known."""
+    step, batch = training.get("step"), training.get("settings", {}).get("batch")
+    return f"{step:,} steps of {batch} pictures ({step * batch:,} in all)" if step and batch else ""
 
 
 def sources(training: dict[str, Any]) -> list[str]:

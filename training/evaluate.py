@@ -97,6 +97,7 @@ def run_evaluate(
     predictions: Path | None = None,
     size: str | None = None,
     engine: str = "auto",
+    proposals: bool = False,
     json: bool = False,
 ) -> str:
     """What `evaluate` prints: the figures of a weights file, or of a folder of predictions, on each set, as a table or
@@ -112,6 +113,8 @@ def run_evaluate(
     else:
         network, info = load_weights(weights)
         nominal = choose_size(info, size)
+        if proposals and info.architecture != "deconvnet":
+            raise DataError(f"--proposals is the deconvnet's way; {weights} holds a {info.architecture}")
         segmenter = Segmenter(network, info, engine=engine, size=nominal)
         report = {"weights": weights.name, "size": list(nominal)}
         for folder in sets:
@@ -119,14 +122,16 @@ def run_evaluate(
             parts = scores(by_network(segmenter), pairs, folder.name)
             figures[str(folder)] = together([score for _, score in parts]).report() | flicker(segmenter, pairs)
             if len(info.classes) > 1 and pairs[0].voc:
-                figures[str(folder)] |= of_classes(network, replace(info, input_sizes=(nominal,)), folder)
+                figures[str(folder)] |= of_classes(
+                    network, replace(info, input_sizes=(nominal,)), folder, proposals=proposals
+                )
     report |= {"sets": figures, "how": HOW}
     return dumps(report, indent=2) if json else table(report)
 
 
-def of_classes(network: nn.Module, info: WeightsInfo, folder: Path) -> Figures:
+def of_classes(network: nn.Module, info: WeightsInfo, folder: Path, *, proposals: bool) -> Figures:
     """Mean IoU and the IoU of each class on a set in VOC's layout. Raises DataError."""
-    report = evaluate_classes(network, info, load_voc(folder)).report()
+    report = evaluate_classes(network, info, load_voc(folder), proposals=proposals).report()
     return {key: value for key, value in report.items() if key == "miou" or key.startswith(CLASS)}
 
 

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from segnet.architectures import ARCHITECTURES
-from segnet.weights import WeightsInfo, load_weights, save_weights
+from segnet.weights import WeightsInfo, digest, load_weights, save_weights
 from training.config import TrainConfig
 from training.data import DataError, manifest_hash
 from training.group import Group, join
@@ -41,11 +41,11 @@ def run(config: TrainConfig, group: Group) -> Path:
     """The run itself, in one process of `group`."""
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
-    task, network = prepare(config, group)
+    task, network, before = prepare(config, group)
     network = network.to(group.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)  # type: ignore[no-untyped-call]
     optimiser = make_optimiser(network, config)
-    training = identity(config, task)
+    training = identity(config, task) | before
     checkpoint, best_path = config.out / "checkpoint.pt", config.out / "best.safetensors"
     start, best = resume(checkpoint, network, average, optimiser, training)
     shared = group.share(network)
@@ -116,8 +116,10 @@ def measure_fully(path: Path, task: Task, out: Path) -> None:
     save_weights(path, network.state_dict(), replace(info, metrics=task.finish(network, out)))
 
 
-def prepare(config: TrainConfig, group: Group) -> tuple[Task, nn.Module]:
-    """What is trained and on what. Raises DataError, WeightsError."""
+def prepare(config: TrainConfig, group: Group) -> tuple[Task, nn.Module, dict[str, Any]]:
+    """What is trained, on what, and, where it starts from weights, what these tell of themselves. Raises DataError,
+    WeightsError.
+    """
     if config.batch % group.world:
         raise DataError(f"a batch of {config.batch} can't be shared among {group.world} processes; change --batch")
     made = load_weights(config.init) if config.init else None
@@ -129,7 +131,8 @@ def prepare(config: TrainConfig, group: Group) -> tuple[Task, nn.Module]:
     network = made[0] if made else ARCHITECTURES[config.network].build(task.info.config, len(task.info.classes))
     if config.vgg:
         start_from_vgg(network, config.vgg)
-    return task, network
+    before = {"started_from": {"sha256": digest(made[0].state_dict()), "training": made[1].training}} if made else {}
+    return task, network, before
 
 
 def identity(config: TrainConfig, task: Task) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from segnet.architectures import ARCHITECTURES
 from segnet.classes import VOC_CLASSES
 from segnet.deconvnet import DeconvConfig, DeconvNet, load_vgg16_bn
 from segnet.inference import input_size
+from segnet.proposals import segment, windows
 from segnet.weights import WeightsInfo
 from training.config import TrainConfig
 from training.data import DataError
@@ -114,25 +115,39 @@ def voc_loss(
 
 
 @torch.no_grad()
-def evaluate_classes(network: nn.Module, info: WeightsInfo, one: VocSet) -> ClassConfusion:
-    """Count a set: whole pictures at the network's size, and each pixel's likeliest class at the picture's own."""
+def evaluate_classes(network: nn.Module, info: WeightsInfo, one: VocSet, *, proposals: bool = False) -> ClassConfusion:
+    """Count a set: each pixel's likeliest class at the picture's own size."""
     confusion = ClassConfusion(info.classes)
     for picture in one.pictures:
-        confusion.add(torch.from_numpy(predict_classes(network, info, picture)), torch.from_numpy(picture.labels()))
+        predicted = predict_classes(network, info, picture, proposals=proposals)
+        confusion.add(torch.from_numpy(predicted), torch.from_numpy(picture.labels()))
     return confusion
 
 
 @torch.no_grad()
-def predict_classes(network: nn.Module, info: WeightsInfo, picture: VocPicture) -> Pixels:
-    """Each pixel's likeliest class, uint8 (H, W), at the picture's own size."""
+def predict_classes(network: nn.Module, info: WeightsInfo, picture: VocPicture, *, proposals: bool = False) -> Pixels:
+    """Each pixel's likeliest class, uint8 (H, W), at the picture's own size: from one look at the whole picture at the
+    network's size, or, with `proposals`, from looks at many parts of it.
+    """
     device, training = next(network.parameters()).device, network.training
+    image = picture.image()
+    height, width = image.shape[:2]
     network.eval()
-    logits = network(prepared(picture.image(), info).to(device))
+    if proposals:
+        whole = normalised(image, info).to(device)
+        scores = segment(network, whole, windows(width, height), side=info.input_sizes[0][0])
+    else:
+        logits = network(prepared(image, info).to(device))
+        scores = F.interpolate(logits.float(), (height, width), mode="bilinear", align_corners=False)[0]
     network.train(training)
-    height, width = picture.labels().shape
-    logits = F.interpolate(logits.float(), (height, width), mode="bilinear", align_corners=False)
-    result: Pixels = logits[0].argmax(dim=0).to(torch.uint8).cpu().numpy()
+    result: Pixels = scores.argmax(dim=0).to(torch.uint8).cpu().numpy()
     return result
+
+
+def normalised(image: Pixels, info: WeightsInfo) -> Tensor:
+    """A picture, uint8 (H, W, 3) RGB, as numbers around 0: float (3, H, W)."""
+    x = (np.asarray(image, np.float32) / 255 - np.asarray(info.mean, np.float32)) / np.asarray(info.std, np.float32)
+    return torch.from_numpy(x).permute(2, 0, 1)
 
 
 def prepared(image: Pixels, info: WeightsInfo) -> Tensor:
@@ -141,7 +156,5 @@ def prepared(image: Pixels, info: WeightsInfo) -> Tensor:
     if not ARCHITECTURES[info.architecture].fixed:
         size = input_size(image.shape[1], image.shape[0], size)
     smooth = cv2.INTER_AREA if image.shape[1] > size[0] and image.shape[0] > size[1] else cv2.INTER_LINEAR
-    small = np.asarray(cv2.resize(image, size, interpolation=smooth), np.float32) / 255
-    normalised = (small - np.asarray(info.mean, np.float32)) / np.asarray(info.std, np.float32)
-    x = torch.from_numpy(normalised).permute(2, 0, 1)[None]
-    return x.contiguous(memory_format=torch.channels_last)
+    small = np.asarray(cv2.resize(image, size, interpolation=smooth))
+    return normalised(small, info)[None].contiguous(memory_format=torch.channels_last)
