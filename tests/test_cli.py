@@ -34,7 +34,8 @@ def one_sentence(result, code, says):
 
 @pytest.mark.parametrize(
     "words",
-    [["--help"], ["run", "--help"], ["demo", "--help"], ["image", "--help"], ["video", "--help"], ["bench", "--help"]],
+    [["--help"], ["run", "--help"], ["demo", "--help"], ["image", "--help"], ["video", "--help"], ["bench", "--help"]]
+    + [[name, "--help"] for name in cli.TRAINING],
 )
 def test_help_is_there_and_costs_no_torch(words):
     result = segblur(*words)
@@ -138,3 +139,32 @@ def test_overrides_are_the_settings_among_the_options():
     assert cli.overrides(arguments) == {"look": {"blur": "0.7"}, "camera": {"device": "c920"}}
     assert isinstance(load_settings(cli.overrides(arguments)), Settings)
     assert SAMPLE.exists()
+
+
+TRAINING_MISTAKES = {
+    "train --data nowhere": "nowhere/train/ccp_upper/images holds no pictures",
+    "train --data nowhere --steps 0": "steps",
+    "train --data nowhere --config missing.toml": "missing.toml is not a readable TOML file",
+    "train --data nowhere --network unet": "unet is not one of light, deconvnet",
+    "evaluate nowhere": "nowhere/images holds no pictures",
+    "evaluate nowhere --weights missing.safetensors": "there is no weights file missing.safetensors",
+    "export missing.pth out.safetensors --name lraspp_mobilenet_v3_large": "missing.pth",
+    "export missing.safetensors out.onnx": "its name must end with .safetensors or .xml",
+    "split nowhere --by x": "nowhere/images holds no pictures",
+    "card --weights missing.safetensors": "there is no weights file missing.safetensors",
+}
+
+
+@pytest.mark.parametrize("words", TRAINING_MISTAKES)
+def test_each_mistake_with_training_gives_one_sentence_and_writes_nothing(words, tmp_path, monkeypatch):
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    one_sentence(segblur(*words.split()), 1, TRAINING_MISTAKES[words])
+    assert not list(here.iterdir())
+
+
+def test_an_unknown_option_of_training_is_a_wrong_call():
+    result = segblur("train", "--data", "x", "--lerning-rate", "1")
+    assert result.returncode == 2
+    assert "unrecognized arguments: --lerning-rate" in result.stderr

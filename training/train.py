@@ -120,6 +120,8 @@ def prepare(config: TrainConfig, group: Group) -> tuple[Task, nn.Module, dict[st
     """What is trained, on what, and, where it starts from weights, what these tell of themselves. Raises DataError,
     WeightsError.
     """
+    if config.network not in ARCHITECTURES:
+        raise DataError(f"--network {config.network} is not one of {', '.join(ARCHITECTURES)}")
     if config.batch % group.world:
         raise DataError(f"a batch of {config.batch} can't be shared among {group.world} processes; change --batch")
     made = load_weights(config.init) if config.init else None
