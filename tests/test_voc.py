@@ -22,6 +22,7 @@ from training.data import DataError
 from training.download import download
 from training.losses import class_loss, median_frequency
 from training.metrics import ClassConfusion, collapsed
+from training.mistakes import score_mistakes
 from training.voc_data import (
     VocBatches,
     choose_crop,
@@ -586,3 +587,15 @@ def test_vocs_palette_is_the_one_of_its_development_kit():
     colours = class_sheets.palette()
     known = {0: (0, 0, 0), 1: (128, 0, 0), 8: (64, 0, 0), 15: (192, 128, 128), 20: (0, 64, 128), 255: (224, 224, 192)}
     assert {number: tuple(int(v) for v in colours[number]) for number in known} == known
+
+
+def test_what_is_taught_wrongly_bounds_what_can_be_scored(folder):
+    report = score_mistakes(load_voc(folder / "val").pictures)
+    assert report["right"]["miou"] > 0.95
+    assert report["none: all is background"]["iou_cat"] == 0.0
+    assert report["none: all is background"]["predicted_background"] == 1.0
+    assert report["void taken for class 20"]["miou"] <= report["right"]["miou"]
+    smooth = report["resized as a picture, void taken for background"]
+    assert smooth["miou"] < report["right"]["miou"]
+    grey = report["grey values of the palette's colours, above 20 for background"]
+    assert grey["iou_cat"] < 0.5

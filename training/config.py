@@ -39,7 +39,7 @@ class TrainConfig(BaseModel):
     )
     terms: dict[str, str] = Field({}, description="set → licence or terms of its pictures, for the model card")
     init: Path | None = Field(None, description="weights file to start from, as for fine-tuning; default: anew")
-    width: float = Field(1.0, gt=0, le=2, description="deconvnet: share of the paper's channels")
+    width: float = Field(1.0, gt=0, le=1, description="deconvnet: share of the paper's channels")
     fc: Positive = Field(4096, description="deconvnet: channels of its two fully connected layers")
     vgg: Path | None = Field(None, description="deconvnet: torchvision's vgg16_bn .pth to start the encoder from")
     input_size: tuple[Positive, Positive] = Field((320, 192), description="torchvision's networks: width and height")

@@ -4,6 +4,7 @@ to the same result: batch number `step` is a pure function of data, seed and ste
 
 import csv
 import math
+import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ from training.person import person_task
 from training.plots import plot_curves
 from training.task import Report, Task
 from training.voc import start_from_vgg, voc_task
+
+OF_A_CLASS = re.compile(r"(iou|predicted)_")
 
 
 def train(config: TrainConfig) -> Path:
@@ -250,9 +253,10 @@ def rate_at(step: int, config: TrainConfig) -> float:
 
 
 def summary(report: Report) -> str:
-    """The figures of a report in one line."""
+    """The figures of a report in one line, without those of each class, which are in metrics.csv."""
     return "; ".join(
-        f"{name} " + ", ".join(f"{figure} {value:g}" for figure, value in part.items()) for name, part in report.items()
+        f"{name} " + ", ".join(f"{figure} {value:g}" for figure, value in part.items() if not OF_A_CLASS.match(figure))
+        for name, part in report.items()
     )
 
 
