@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from segnet.inference import Segmenter
 from segnet.light import LightConfig
@@ -47,7 +48,9 @@ def person_task(config: TrainConfig, start: WeightsInfo | None, rank: int, world
 
 def person_loss(network: nn.Module, x: Tensor, labels: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
     """Parts of the loss for pictures x, float (N, 3, H, W), normalised, and labels uint8 (N, 1, H, W), 255 = person."""
-    previous, still = previous_masks(network, x, generator)
+    # Not through DistributedDataParallel, which talks to the other processes: they may have no previous masks to make.
+    bare = network.module if isinstance(network, DistributedDataParallel) else network
+    previous, still = previous_masks(bare, x, generator)
     with torch.autocast(x.device.type, torch.bfloat16):
         logits, fresh = network(x, previous)
     return segmentation_loss(logits, fresh, labels.float() / 255, previous, still)
