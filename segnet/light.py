@@ -96,6 +96,17 @@ class LightNet(nn.Module):
         what they were without a memory, which matters in training only. The sigmoid of the first is the share of the
         pixel that is person, and the `previous` of the next frame.
         """
+        fresh = self.fresh(x)
+        return self.memory(fresh.detach(), previous.float()), fresh
+
+    def mask(self, x: Tensor, previous: Tensor) -> Tensor:
+        """The sigmoid of forward's first, float32 (N, 1, H, W), without the way through logits: for inference."""
+        fresh = self.fresh(x)
+        yes, _ = shares(fresh, previous.float(), self.memory.keeps(fresh, previous.float()))
+        return yes
+
+    def fresh(self, x: Tensor) -> Tensor:
+        """Logits by this picture alone, float32 (N, 1, H, W)."""
         half = self.stem(x)
         quarter = self.quarter(half)
         eighth = self.eighth(quarter)
@@ -105,8 +116,8 @@ class LightNet(nn.Module):
         y = self.up8(torch.cat((enlarge(y, eighth), eighth), dim=1))
         y = self.up4(torch.cat((enlarge(y, quarter), quarter), dim=1))
         y = self.up2(enlarge(y, half) + self.lateral(half))
-        fresh = self.head(y).float()
-        return self.memory(fresh.detach(), previous.float()), fresh
+        logits: Tensor = self.head(y).float()
+        return logits
 
 
 class Memory(nn.Module):
@@ -122,19 +133,27 @@ class Memory(nn.Module):
 
     def forward(self, logits: Tensor, previous: Tensor) -> Tensor:
         """Logits of the new mask and the previous mask, float32 (N, 1, H, W) → logits of the two mixed."""
+        return mixed(logits, previous, self.keeps(logits, previous))
+
+    def keeps(self, logits: Tensor, previous: Tensor) -> Tensor:
+        """How much of the previous mask to keep, float32 (N, 1, H, W), 0 to MOST_KEPT."""
         mask = torch.sigmoid(logits)
         seen = (mask, (mask - previous).abs(), (previous - UNKNOWN).abs())
         y = F.relu(self.compare(torch.cat([F.pixel_unshuffle(plane, 2) for plane in seen], dim=1)))
         keep = MOST_KEPT * torch.sigmoid(F.pixel_shuffle(self.keep(y), 2).float())
-        return mixed(logits, previous, keep * (previous != UNKNOWN))
+        return keep * (previous != UNKNOWN)
+
+
+def shares(logits: Tensor, previous: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
+    """(1 - keep) · sigmoid(logits) + keep · previous, and 1 minus that; all float32 of one shape."""
+    yes = (1 - keep) * torch.sigmoid(logits) + keep * previous
+    no = (1 - keep) * torch.sigmoid(-logits) + keep * (1 - previous)
+    return yes, no
 
 
 def mixed(logits: Tensor, previous: Tensor, keep: Tensor) -> Tensor:
-    """Logits of (1 - keep) · sigmoid(logits) + keep · previous; all float32 of one shape. As a difference of
-    logarithms, so that neither end loses its gradient.
-    """
-    yes = (1 - keep) * torch.sigmoid(logits) + keep * previous
-    no = (1 - keep) * torch.sigmoid(-logits) + keep * (1 - previous)
+    """Logits of the first of the `shares`. As a difference of logarithms, so that neither end loses its gradient."""
+    yes, no = shares(logits, previous, keep)
     return torch.log(yes + TINY) - torch.log(no + TINY)
 
 

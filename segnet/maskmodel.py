@@ -46,7 +46,10 @@ class MaskModel(nn.Module):
         (1, 1, H, W), how much of each pixel to keep, 0 to 1.
         """
         x = ((picture.permute(0, 3, 1, 2).float() - self.shift) / self.scale).to(self.dtype)
-        logits: Tensor = (self.network(x) if previous is None else self.network(x, previous)[0]).float()
+        if previous is not None:
+            assert isinstance(self.network, LightNet)
+            return self.network.mask(x, previous)
+        logits: Tensor = self.network(x).float()
         if self.single:
             return torch.sigmoid(logits)
         shares = torch.softmax(logits, dim=1)[:, self.kept]
