@@ -1,12 +1,15 @@
 """Real pictures for everybody."""
 
 import cv2
+import hypothesis
 import pytest
 
 from vcam.files import SAMPLE, VideoFile
 from vcam.frame import RawFrame
 
 cv2.setNumThreads(1)
+hypothesis.settings.register_profile("here", deadline=None)  # how long a test takes depends on what else runs
+hypothesis.settings.load_profile("here")
 
 
 @pytest.fixture(scope="session")
