@@ -7,6 +7,7 @@ An engine is a call: picture uint8 (H, W, 3) RGB, previous mask float32 (H, W) â
 import sys
 import warnings
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -110,7 +111,7 @@ class OpenVinoEngine:
 
     def __init__(self, model: MaskModel, width: int, height: int, device: str) -> None:
         """`model` is on the CPU. Raises EngineError."""
-        core = import_openvino().Core()
+        core = openvino_core()
         name = OPENVINO_DEVICES[device]
         options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
         if name == "CPU":
@@ -157,7 +158,7 @@ def converted(model: MaskModel, width: int, height: int) -> Any:
 def find_openvino(name: str) -> None:
     """Raises EngineError where OpenVINO is not there, or does not find this device of its names."""
     try:
-        found = import_openvino().Core().available_devices
+        found = openvino_core().available_devices
     except ImportError as error:
         raise EngineError(f"OpenVINO can't be imported ({error}); install openvino, or use torch") from None
     if not any(device.split(".")[0] == name for device in found):  # "GPU", or "GPU.0" and "GPU.1"
@@ -171,6 +172,15 @@ def openvino_works() -> bool:
     except ImportError:
         return False
     return True
+
+
+@cache
+def openvino_core() -> Any:
+    """The one openvino.Core of this process, which lasts as long as that. The CPU plugin that it loads gives its thread
+    a stack for signals and takes the memory of it away when it goes, out of turn where there were several: the next
+    signal then ended the process (SIGSEGV; OpenVINO 2026.4). Raises ImportError.
+    """
+    return import_openvino().Core()
 
 
 def import_openvino() -> Any:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from segnet.classes import VOC_CLASSES
 from segnet.deconvnet import DeconvConfig
-from segnet.engines import import_openvino, openvino_works
+from segnet.engines import openvino_core, openvino_works
 from segnet.inference import load_segmenter
 from segnet.weights import DEFAULT, WeightsError, WeightsInfo, build, load_weights, read_info, save_weights
 from training.data import DataError, Pair, find_pairs
@@ -396,7 +396,7 @@ def test_an_export_for_openvino_gives_the_services_mask(tmp_path):
     rng = np.random.default_rng(0)
     picture = rng.integers(0, 256, (144, 256, 3)).astype(np.uint8)
     previous = rng.random((144, 256)).astype(np.float32)
-    network = import_openvino().Core().compile_model(tmp_path / "net.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    network = openvino_core().compile_model(tmp_path / "net.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     mask = network([picture[None], previous[None, None]])[0][0, 0]
     segmenter = load_segmenter(DEFAULT, engine="torch", device="cpu")
     assert np.allclose(mask, segmenter(picture, previous), atol=1e-3)
