@@ -57,9 +57,9 @@ class Segmenter:
             raise EngineError(f"a {info.architecture} takes pictures of {sizes}, not of {self.size[0]}×{self.size[1]}")
         on_gpu = self.device == "cuda"
         model = MaskModel(network, info, keep, dtype=torch.float16 if on_gpu else torch.float32)
-        model = model.to("cuda" if on_gpu else "cpu").eval()
+        self.model = model.to("cuda" if on_gpu else "cpu").eval()
         start: Callable[..., Engine] = TorchEngine if self.engine == "torch" else OpenVinoEngine
-        self._engine_for = lru_cache(maxsize=ENGINES)(partial(start, model, device=self.device))
+        self._engine_for = lru_cache(maxsize=ENGINES)(partial(start, self.model, device=self.device))
 
     def size_for(self, width: int, height: int) -> tuple[int, int]:
         """Width and height that pictures of this size are brought to before they are segmented."""
@@ -97,17 +97,10 @@ def load_segmenter(
     segmenter = Segmenter(network, info, engine=engine, device=device, size=size, keep=keep)
     width, height = segmenter.size_for(*segmenter.size)
     noise = np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
-    # Torch is asked as well, whatever the engine: OpenVINO makes numbers of what is none.
-    if not (np.isfinite(segmenter(noise)).all() and np.isfinite(plain_mask(network, info, keep, noise)).all()):
+    masks = [segmenter(noise)]
+    if segmenter.engine == "openvino":  # it makes numbers of what is none, so torch is asked too
+        plain = TorchEngine(segmenter.model, width, height, "cpu")
+        masks.append(plain(noise, np.full((height, width), UNKNOWN, np.float32)))
+    if not np.isfinite(masks).all():
         raise WeightsError(f"the network in {path} gives numbers that are not finite")
     return segmenter
-
-
-@torch.inference_mode()
-def plain_mask(network: nn.Module, info: WeightsInfo, keep: Sequence[str], picture: NDArray[Any]) -> NDArray[Any]:
-    """The mask of a first frame, uint8 (H, W, 3) RGB → float32 (1, 1, H, W), by torch on the CPU in full precision."""
-    model = MaskModel(network, info, keep)
-    past = torch.full((1, 1, *picture.shape[:2]), UNKNOWN)
-    inputs = (torch.from_numpy(picture)[None], past) if model.remembers else (torch.from_numpy(picture)[None],)
-    mask: NDArray[Any] = model(*inputs).numpy()
-    return mask

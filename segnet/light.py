@@ -101,9 +101,8 @@ class LightNet(nn.Module):
 
     def mask(self, x: Tensor, previous: Tensor) -> Tensor:
         """The sigmoid of forward's first, float32 (N, 1, H, W), without the way through logits: for inference."""
-        fresh = self.fresh(x)
-        yes, _ = shares(fresh, previous.float(), self.memory.keeps(fresh, previous.float()))
-        return yes
+        fresh, previous = self.fresh(x), previous.float()
+        return blend(torch.sigmoid(fresh), previous, self.memory.keeps(fresh, previous))
 
     def fresh(self, x: Tensor) -> Tensor:
         """Logits by this picture alone, float32 (N, 1, H, W)."""
@@ -144,16 +143,17 @@ class Memory(nn.Module):
         return keep * (previous != UNKNOWN)
 
 
-def shares(logits: Tensor, previous: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
-    """(1 - keep) · sigmoid(logits) + keep · previous, and 1 minus that; all float32 of one shape."""
-    yes = (1 - keep) * torch.sigmoid(logits) + keep * previous
-    no = (1 - keep) * torch.sigmoid(-logits) + keep * (1 - previous)
-    return yes, no
+def blend(new: Tensor, old: Tensor, keep: Tensor) -> Tensor:
+    """New shares and `keep`, 0 to 1, of the old ones; all float32 of one shape."""
+    return (1 - keep) * new + keep * old
 
 
 def mixed(logits: Tensor, previous: Tensor, keep: Tensor) -> Tensor:
-    """Logits of the first of the `shares`. As a difference of logarithms, so that neither end loses its gradient."""
-    yes, no = shares(logits, previous, keep)
+    """Logits of sigmoid(logits) blended with `previous`, float32 of one shape. As a difference of logarithms of both
+    sides, person and not, so that neither end loses its gradient.
+    """
+    yes = blend(torch.sigmoid(logits), previous, keep)
+    no = blend(torch.sigmoid(-logits), 1 - previous, keep)
     return torch.log(yes + TINY) - torch.log(no + TINY)
 
 

@@ -54,6 +54,10 @@ class WeightsInfo:
     metrics: dict[str, Any] = field(default_factory=dict)  # set → figures
     training: dict[str, Any] = field(default_factory=dict)  # the run's settings, step, data and code identity
 
+    def size_named(self, name: str) -> tuple[int, int]:
+        """The input size of a name: "fast" is the first, "fine" the last."""
+        return {"fast": self.input_sizes[0], "fine": self.input_sizes[-1]}[name]
+
 
 ABOUT = TypeAdapter(WeightsInfo)
 

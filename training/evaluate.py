@@ -84,10 +84,9 @@ def choose_size(info: WeightsInfo, size: str | None) -> Size:
     """The network's size by its name: "fast" is the first that the weights name and the default, "fine" the last.
     Raises DataError.
     """
-    sizes = {None: info.input_sizes[0], "fast": info.input_sizes[0], "fine": info.input_sizes[-1]}
-    if size not in sizes:
+    if size not in {None, "fast", "fine"}:
         raise DataError(f"there is no size {size!r}; choose fast or fine")
-    return sizes[size]
+    return info.size_named(size or "fast")
 
 
 def run_evaluate(

@@ -18,12 +18,11 @@ def load_network(settings: NetworkSettings) -> Segmenter:
     torch.backends.nnpack.set_flags(False)  # type: ignore[no-untyped-call]  # it complains on old CPUs, at every convolution
     path = settings.weights or DEFAULT
     try:
-        sizes = read_info(path).input_sizes
         return load_segmenter(
             path,
             engine=settings.engine,
             device=settings.device,
-            size=sizes[1] if settings.size == "fine" and len(sizes) > 1 else sizes[0],
+            size=read_info(path).size_named(settings.size),
             keep=settings.keep,
         )
     except WeightsError as error:
