@@ -9,12 +9,13 @@ from torch import nn
 
 from segnet.classes import VOC_CLASSES
 from segnet.weights import WeightsInfo
+from training.data import VOID
 from training.sheets import COUNT, SIDE, sheet
 from training.voc import predict_classes
 from training.voc_data import Pixels, VocPicture, VocSet
 
 TILES = ("picture", "truth", "prediction", "errors")
-WRONG, VOID = (213, 94, 0), 255
+WRONG = (213, 94, 0)
 
 
 def write_class_sheets(network: nn.Module, info: WeightsInfo, one: VocSet, folder: Path, name: str) -> list[Path]:

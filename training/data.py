@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from segnet.classes import PERSON, VOC_CLASSES
 from training.augment import Picture, augment_person, augment_room
 
 Pixels = NDArray[Any]  # uint8 (H, W, 3) RGB, or (H, W) for masks
@@ -23,7 +24,8 @@ SHAPES = ((256, 144), (224, 160), (160, 224), (192, 192), (320, 192), (288, 224)
 SHAPE_CHANCES = (0.24, 0.20, 0.20, 0.14, 0.07, 0.05, 0.06, 0.04)
 NEGATIVES = 0.06  # share of pictures of rooms without any person
 
-PERSON, VOID = 15, 255  # values of VOC's label pictures (Everingham et al. 2010, §2)
+VOID = 255  # in VOC's label pictures: the rim that nobody labelled, which counts nowhere (Everingham et al. 2010, §2)
+MASK_VOID = 128  # the same in masks of people, where 255 is person
 
 
 class DataError(Exception):
@@ -57,7 +59,7 @@ def read_rgb(path: Path) -> Pixels:
 
 
 def read_voc_person(path: Path) -> Pixels:
-    """255 = person of a VOC label picture; 128 = void, the rim that nobody labelled. Raises DataError."""
+    """255 = person of a VOC label picture; MASK_VOID = its void. Raises DataError."""
     try:
         with Image.open(path) as picture:
             if picture.mode != "P":
@@ -65,7 +67,8 @@ def read_voc_person(path: Path) -> Pixels:
             labels = np.array(picture)
     except OSError:
         raise DataError(f"{path} is missing or not a readable picture") from None
-    return np.where(labels == VOID, 128, np.where(labels == PERSON, 255, 0)).astype(np.uint8)
+    person = np.where(labels == VOC_CLASSES.index(PERSON), 255, 0)
+    return np.where(labels == VOID, MASK_VOID, person).astype(np.uint8)
 
 
 def find_pairs(folder: Path) -> list[Pair]:

@@ -10,10 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from training.data import VOID
+
 Mask = NDArray[Any]  # uint8 (H, W), 255 = person; or bool
 
 BOUNDARY = 0.02  # of the picture's diagonal: 10 to 12 pixels where the short side has 320
-VOID = 255  # label of pixels that nobody labelled; they count nowhere
 COLLAPSED = 0.98  # share of the pixels predicted as one class from which on a network has learnt nothing
 
 

@@ -21,7 +21,7 @@ from training.tables import aligned
 from training.voc_data import Pixels, VocPicture, load_voc
 
 SIDE = (224, 224)
-VOID, LAST = 255, len(VOC_CLASSES) - 1
+LAST = len(VOC_CLASSES) - 1
 
 Read = Callable[
     [Pixels, Pixels], Pixels

@@ -8,7 +8,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from training.data import DataError, Pair, Pixels
+from training.data import MASK_VOID, DataError, Pair, Pixels
 from training.metrics import Mask
 
 
@@ -46,7 +46,7 @@ Find = Callable[[Seen], Mask]  # → soft mask, float32 (H, W), 0 to 1, at the p
 def look(pair: Pair) -> Seen:
     """Read a pair. Raises DataError, also for a mask that shows nobody: VOC alone has pictures without people."""
     picture = pair.load()
-    known = picture.mask != 128 if pair.voc else np.ones(picture.mask.shape, bool)  # 128 is VOC's void
+    known = picture.mask != MASK_VOID if pair.voc else np.ones(picture.mask.shape, bool)
     truth = (picture.mask > 127) & known
     if not truth.any() and not pair.voc:
         raise DataError(

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from training.data import Pair, Pixels
+from training.data import MASK_VOID, Pair, Pixels
 from training.evaluate import scores
 from training.metrics import Mask
 from training.predictions import Find, Seen, look
@@ -46,7 +46,7 @@ def write_sheets(find: Find, pairs: Sequence[Pair], folder: Path, name: str) -> 
 
 def tiles_of(seen: Seen, mask: Mask) -> list[Pixels]:
     """The four tiles of one picture, uint8 (h, w, 3) RGB each; `mask` soft, float32 (H, W), 0 to 1."""
-    truth = np.where(seen.known, 255 * seen.truth.astype(np.uint8), 128).astype(np.uint8)
+    truth = np.where(seen.known, 255 * seen.truth.astype(np.uint8), MASK_VOID).astype(np.uint8)
     soft = np.clip(np.rint(255 * mask), 0, 255).astype(np.uint8)
     tiles = [seen.image, grey(truth), grey(soft), errors(seen, mask > 0.5)]
     scale = SIDE / max(seen.truth.shape)
