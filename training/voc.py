@@ -18,16 +18,13 @@ from segnet.classes import VOC_CLASSES
 from segnet.deconvnet import DeconvConfig, DeconvNet, load_vgg16_bn
 from segnet.inference import input_size
 from segnet.proposals import segment, windows
-from segnet.weights import WeightsInfo
+from segnet.weights import IMAGENET_MEAN, IMAGENET_STD, WeightsInfo
 from training.config import TrainConfig
 from training.data import DataError
 from training.losses import class_loss, median_frequency
 from training.metrics import ClassConfusion
 from training.task import Report, Task
 from training.voc_data import Pixels, VocBatches, VocPicture, VocSet, load_voc
-
-# Of ImageNet's pictures, as RGB from 0 to 1: what VGG-16 and torchvision's backbones were trained with.
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def voc_task(config: TrainConfig, start: WeightsInfo | None, rank: int, world: int) -> Task:
@@ -71,7 +68,7 @@ def new_info(config: TrainConfig) -> WeightsInfo:
         kind, size = DeconvConfig(config.width, config.fc), (architecture.least, architecture.least)
     else:
         kind, size = architecture.config(), config.input_size
-    return WeightsInfo(config.network, kind, VOC_CLASSES, (size,), MEAN, STD)
+    return WeightsInfo(config.network, kind, VOC_CLASSES, (size,), IMAGENET_MEAN, IMAGENET_STD)
 
 
 def remark(sets: list[tuple[VocSet, float]], validation: dict[str, VocSet]) -> None:
