@@ -126,6 +126,11 @@ def test_the_hash_in_a_files_name_is_checked(small_pth):
         vgg16_bn_weights(wrong)
 
 
+def test_a_date_in_a_files_name_is_no_hash(small_pth):
+    dated = small_pth.rename(small_pth.with_name("vgg-20260115.pth"))
+    assert vgg16_bn_weights(dated).keys() == {"weight"}
+
+
 def test_files_that_are_not_the_networks_are_refused_with_the_reason(small_pth, tmp_path):
     torch.save({"model": {"weight": torch.zeros(3)}, "epoch": 3}, tmp_path / "checkpoint.pth")
     torch.save(nn.Linear(2, 2), tmp_path / "pickled.pth")

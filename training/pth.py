@@ -102,10 +102,10 @@ def state_dict(path: Path | None, theirs: Any) -> dict[str, Tensor]:
 
 
 def check_hash(path: Path) -> None:
-    """Whether the file's sha256 begins as its name says: NAME-d234d4ea.pth. A name without one says nothing.
-    Raises WeightsError and OSError.
+    """Whether the file's sha256 begins as its name says: NAME-d234d4ea.pth. A name without one says nothing, nor does
+    a number, which is more likely a date. Raises WeightsError and OSError.
     """
-    named = re.search(r"-([0-9a-f]{8,64})\.pth$", path.name)
+    named = re.search(r"-(?=\d*[a-f])([0-9a-f]{8,64})\.pth$", path.name)
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if named and not found.startswith(named[1]):

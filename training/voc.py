@@ -23,6 +23,7 @@ from training.config import TrainConfig
 from training.data import DataError
 from training.losses import class_loss, median_frequency
 from training.metrics import ClassConfusion
+from training.pth import vgg16_bn_weights
 from training.task import Report, Task
 from training.voc_data import Pixels, VocBatches, VocPicture, VocSet, load_voc
 
@@ -95,10 +96,8 @@ def start_from_vgg(network: nn.Module, path: Path) -> None:
     if not isinstance(network, DeconvNet):
         raise DataError("VGG-16's weights are a start for the deconvnet only")
     try:
-        load_vgg16_bn(network, torch.load(path, map_location="cpu", weights_only=True))
-    except FileNotFoundError:
-        raise DataError(f"there is no file {path}") from None
-    except Exception as error:  # noqa: BLE001 - the reader of a damaged file raises more than it promises
+        load_vgg16_bn(network, vgg16_bn_weights(path))
+    except Exception as error:  # noqa: BLE001 - tensors of others fail in more ways than load_vgg16_bn promises
         raise DataError(f"{path} can't be used: {error}") from None
 
 
