@@ -26,6 +26,7 @@ NEGATIVES = 0.06  # share of pictures of rooms without any person
 
 VOID = 255  # in VOC's label pictures: the rim that nobody labelled, which counts nowhere (Everingham et al. 2010, §2)
 MASK_VOID = 128  # the same in masks of people, where 255 is person
+SEGMENTATION = Path("ImageSets", "Segmentation")  # where VOC's layout has its lists of pictures
 
 
 class DataError(Exception):
@@ -78,15 +79,15 @@ def find_pairs(folder: Path) -> list[Pair]:
     - a folder in VOC's layout and /SPLIT, for its ImageSets/Segmentation/SPLIT.txt.
     """
     parent, listed = folder.parent, folder.parent / f"{folder.name}.txt"
-    split = parent / "ImageSets" / "Segmentation" / f"{folder.name}.txt"
+    split = parent / SEGMENTATION / f"{folder.name}.txt"
     if split.is_file():
         return [
             Pair(name, parent / "JPEGImages" / f"{name}.jpg", parent / "SegmentationClass" / f"{name}.png", voc=True)
-            for name in read_names(split)
+            for name in sorted(read_names(split))
         ]
     if listed.is_file():
         pairs = {pair.name: pair for pair in find_pairs(parent)}
-        names = read_names(listed)
+        names = sorted(read_names(listed))
         if missing := [name for name in names if name not in pairs]:
             raise DataError(f"{listed} names {missing[0]}, which is not in {parent / 'images'}")
         return [pairs[name] for name in names]
@@ -97,10 +98,10 @@ def find_pairs(folder: Path) -> list[Pair]:
 
 
 def read_names(path: Path) -> list[str]:
-    """The names in a list of pictures, one a line. Raises DataError."""
-    names = sorted(set(path.read_text().split("\n")) - {""})
+    """The names in a list of pictures, one a line, each once. Raises DataError, and OSError where it can't be read."""
+    names = list(dict.fromkeys(line.strip() for line in path.read_text().split("\n") if line.strip()))
     if not names:
-        raise DataError(f"{path} names no pictures")
+        raise DataError(f"{path} lists no pictures")
     return names
 
 

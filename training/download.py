@@ -14,9 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from training.data import DataError
-
-SEGMENTATION = Path("ImageSets", "Segmentation")
+from training.data import SEGMENTATION, DataError
 
 
 def download(folder: Path, *, sbd: bool = False) -> str:

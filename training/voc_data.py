@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from segnet.classes import VOC_CLASSES
-from training.data import VOID, DataError
+from training.data import SEGMENTATION, VOID, DataError, read_names
 
 Pixels = NDArray[Any]  # uint8 (H, W, 3) RGB, or (H, W) for labels
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels; right and bottom lie outside
@@ -123,18 +123,15 @@ def load_voc(folder: Path) -> VocSet:
 
 def split_names(folder: Path) -> list[str]:
     """The names in the list of VOC/SPLIT, each once. Raises DataError."""
-    path = folder.parent / "ImageSets" / "Segmentation" / f"{folder.name}.txt"
+    path = folder.parent / SEGMENTATION / f"{folder.name}.txt"
     try:
-        names = list(dict.fromkeys(path.read_text().split()))
+        return read_names(path)
     except OSError:
         there = ", ".join(sorted(other.stem for other in path.parent.glob("*.txt")))
         raise DataError(
             f"there is no {path}; "
             + (f"the lists there are {there}" if there else f"{folder.parent} is not in VOC's layout")
         ) from None
-    if not names:
-        raise DataError(f"{path} lists no pictures")
-    return names
 
 
 def checked(picture: VocPicture) -> NDArray[Any]:
