@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
@@ -10,7 +9,7 @@ from torch import nn
 from segnet.classes import VOC_CLASSES
 from segnet.weights import WeightsInfo
 from training.data import VOID
-from training.sheets import COUNT, SIDE, sheet
+from training.sheets import COUNT, pale, scaled, sheet
 from training.voc import predict_classes
 from training.voc_data import Pixels, VocPicture, VocSet
 
@@ -27,7 +26,7 @@ def write_class_sheets(network: nn.Module, info: WeightsInfo, one: VocSet, folde
         for accuracy, i in part:
             picture = one.pictures[i]
             labels = picture.labels()
-            shown = [VOCABULARY[n] for n in np.unique(labels) if 0 < n < VOID]
+            shown = [VOC_CLASSES[n] for n in np.unique(labels) if 0 < n < VOID]
             caption = f"{picture.name}   {accuracy:.0%} of {', '.join(shown)}"
             strips.append((tiles_of(picture.image(), labels, predict_classes(network, info, picture)), caption))
         path = folder / f"{name.replace('/', '-')}-{title}.jpg"
@@ -36,9 +35,6 @@ def write_class_sheets(network: nn.Module, info: WeightsInfo, one: VocSet, folde
         ).save(path, quality=92)
         paths.append(path)
     return paths
-
-
-VOCABULARY = dict(enumerate(VOC_CLASSES))
 
 
 def score(network: nn.Module, info: WeightsInfo, picture: VocPicture) -> float:
@@ -52,13 +48,9 @@ def tiles_of(image: Pixels, labels: Pixels, predicted: Pixels) -> list[Pixels]:
     """The four tiles of one picture, uint8 (h, w, 3) RGB each."""
     colours = palette()
     wrong = (labels != predicted) & (labels != VOID)
-    luma = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
-    errors = np.repeat((110 + 0.5 * luma).astype(np.uint8)[..., None], 3, axis=2)
+    errors = pale(image)
     errors[wrong] = WRONG
-    scale = SIDE / max(labels.shape)
-    size = (max(1, round(labels.shape[1] * scale)), max(1, round(labels.shape[0] * scale)))
-    tiles = (image, colours[labels], colours[predicted], errors)
-    return [np.asarray(cv2.resize(tile, size, interpolation=cv2.INTER_AREA)) for tile in tiles]
+    return scaled([image, colours[labels], colours[predicted], errors])
 
 
 def palette() -> NDArray[np.uint8]:

@@ -48,9 +48,14 @@ def tiles_of(seen: Seen, mask: Mask) -> list[Pixels]:
     """The four tiles of one picture, uint8 (h, w, 3) RGB each; `mask` soft, float32 (H, W), 0 to 1."""
     truth = np.where(seen.known, 255 * seen.truth.astype(np.uint8), MASK_VOID).astype(np.uint8)
     soft = np.clip(np.rint(255 * mask), 0, 255).astype(np.uint8)
-    tiles = [seen.image, grey(truth), grey(soft), errors(seen, mask > 0.5)]
-    scale = SIDE / max(seen.truth.shape)
-    size = (max(1, round(seen.truth.shape[1] * scale)), max(1, round(seen.truth.shape[0] * scale)))
+    return scaled([seen.image, grey(truth), grey(soft), errors(seen, mask > 0.5)])
+
+
+def scaled(tiles: Sequence[Pixels]) -> list[Pixels]:
+    """Tiles of one size, so that their longer side becomes SIDE."""
+    height, width = tiles[0].shape[:2]
+    scale = SIDE / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return [np.asarray(cv2.resize(tile, size, interpolation=cv2.INTER_AREA)) for tile in tiles]
 
 
@@ -59,10 +64,15 @@ def grey(plane: Pixels) -> Pixels:
     return np.repeat(plane[..., None], 3, axis=2)
 
 
+def pale(image: Pixels) -> Pixels:
+    """A picture, uint8 (H, W, 3) RGB, in pale grey, from which colours stand out."""
+    luma = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
+    return grey((110 + 0.5 * luma).astype(np.uint8))
+
+
 def errors(seen: Seen, predicted: Mask) -> Pixels:
     """The picture in pale grey, with what is missed and what is leaked in colour."""
-    luma = np.asarray(cv2.cvtColor(seen.image, cv2.COLOR_RGB2GRAY))
-    page = grey((110 + 0.5 * luma).astype(np.uint8))
+    page = pale(seen.image)
     page[seen.known & seen.truth & ~predicted] = MISSED
     page[seen.known & ~seen.truth & predicted] = LEAKED
     return page
