@@ -1,8 +1,10 @@
-"""Real pictures for everybody."""
+"""Real pictures, and small sets of drawn ones, for everybody."""
 
 import cv2
 import hypothesis
+import numpy as np
 import pytest
+from PIL import Image
 
 from vcam.files import SAMPLE, VideoFile
 from vcam.frame import RawFrame
@@ -29,6 +31,60 @@ def segmenter():
     from segnet.weights import DEFAULT
 
     return load_segmenter(DEFAULT)
+
+
+@pytest.fixture(scope="module")
+def discs(tmp_path_factory):
+    """Six pictures of bright discs before dark noise, the later the brighter."""
+    folder, rng = tmp_path_factory.mktemp("sets") / "discs", np.random.default_rng(0)
+    for part in ("images", "masks"):
+        (folder / part).mkdir(parents=True)
+    for number in range(6):
+        mask = np.zeros((96, 120), np.uint8)
+        cv2.circle(mask, (int(rng.integers(40, 80)), 50), 28, 255, -1)
+        image = rng.integers(0, 90, (96, 120, 3)).astype(np.uint8)
+        image[mask > 0] = 140 + 20 * number
+        cv2.imwrite(str(folder / "images" / f"{number}.png"), image)
+        cv2.imwrite(str(folder / "masks" / f"{number}.png"), mask)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A small set in the layout that training reads: bright discs before dark noise."""
+    root, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
+    for name in ("train/discs", "val/discs"):
+        for part in ("images", "masks"):
+            (root / name / part).mkdir(parents=True)
+        for number in range(6):
+            image = rng.integers(0, 90, (120, 160, 3)).astype(np.uint8)
+            mask = np.zeros((120, 160), np.uint8)
+            centre = (int(rng.integers(50, 110)), int(rng.integers(60, 90)))
+            cv2.circle(mask, centre, 35, 255, -1)
+            image[mask > 0] = rng.integers(150, 255, 3)
+            cv2.imwrite(str(root / name / "images" / f"{number}.png"), image)
+            cv2.imwrite(str(root / name / "masks" / f"{number}.png"), mask)
+    (root / "rooms").mkdir()
+    for number in range(3):
+        cv2.imwrite(str(root / "rooms" / f"{number}.png"), rng.integers(0, 90, (100, 140, 3)).astype(np.uint8))
+    return root
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """VOC's layout with three pictures to train and one to measure on."""
+    from tests.voc_scene import a_scene, save_labels
+
+    root = tmp_path / "voc2012"
+    for part in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
+        (root / part).mkdir(parents=True)
+    for name in ("a", "b", "c", "d"):
+        image, labels = a_scene()
+        Image.fromarray(image).save(root / "JPEGImages" / f"{name}.jpg", quality=95)
+        save_labels(root / "SegmentationClass" / f"{name}.png", labels)
+    (root / "ImageSets/Segmentation/train.txt").write_text("a\nb\nc\n")
+    (root / "ImageSets/Segmentation/val.txt").write_text("d\n")
+    return root
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,121 @@
+"""A run: its rates, its results, and that it can be interrupted."""
+
+import os
+import signal
+
+import pytest
+import torch
+
+from segnet.weights import digest, load_weights
+from training import person
+from training import train as run
+from training.card import figures
+from training.config import TrainConfig
+from training.data import DataError
+
+
+def config(data, out, **changes):
+    values = {
+        "data": data, "out": out, "sets": {"train/discs": 1.0}, "validation": ("val/discs",), "steps": 6, "batch": 2,
+        "warmup": 2, "workers": 0, "evaluate_every": 6, "checkpoint_every": 2, "device": "cpu", "ema": 0.5,
+    }  # fmt: skip
+    return TrainConfig(**(values | changes))
+
+
+def test_the_rate_rises_stays_and_falls_to_nothing(tmp_path):
+    rates = [run.rate_at(step, config(tmp_path, tmp_path, steps=100, warmup=10, decay=0.4)) for step in range(100)]
+    assert rates[0] == pytest.approx(2e-4)
+    assert rates[10:60] == [2e-3] * 50
+    assert rates[60:] == sorted(rates[60:], reverse=True)
+    assert rates[99] == pytest.approx(2e-3 / 40)
+
+
+@pytest.mark.parametrize("moment", ["before", "after", "measuring"])
+def test_a_run_that_is_interrupted_and_resumed_ends_as_one_that_was_not(data, tmp_path, monkeypatch, moment):
+    whole = run.train(config(data, tmp_path / "whole"))
+    step, measure, calls = run.train_step, person.evaluate, []
+
+    def ctrl_c():
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def interrupted_step(*arguments):
+        calls.append(1)
+        if moment == "before" and len(calls) == 4:
+            ctrl_c()
+        parts = step(*arguments)
+        if moment == "after" and len(calls) == 4:
+            ctrl_c()
+        return parts
+
+    def interrupted_measure(*arguments):
+        if moment == "measuring" and len(calls) == 6:
+            ctrl_c()
+        return measure(*arguments)
+
+    monkeypatch.setattr(run, "train_step", interrupted_step)
+    monkeypatch.setattr(person, "evaluate", interrupted_measure)
+    with pytest.raises(KeyboardInterrupt):
+        run.train(config(data, tmp_path / "parts"))
+    parts = run.train(config(data, tmp_path / "parts"))
+    assert len(calls) == 6
+    one, other = load_weights(whole)[0].state_dict(), load_weights(parts)[0].state_dict()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert (tmp_path / "whole" / "metrics.csv").read_text() == (tmp_path / "parts" / "metrics.csv").read_text()
+
+
+def test_schedules_start_at_the_full_rate_and_end_at_nothing(tmp_path):
+    for schedule in ("trapezoid", "cosine", "poly"):
+        of = config(tmp_path, tmp_path, steps=1000, warmup=10, schedule=schedule)
+        assert run.rate_at(10, of) == pytest.approx(2e-3, rel=0.01)
+        assert 0 < run.rate_at(999, of) < 2e-5
+    assert run.rate_at(505, config(tmp_path, tmp_path, steps=1000, warmup=10, schedule="cosine")) == pytest.approx(1e-3)
+    assert run.rate_at(505, config(tmp_path, tmp_path, steps=1000, warmup=10, schedule="poly")) == pytest.approx(
+        2e-3 * 0.5**0.9
+    )
+
+
+def test_a_run_never_overwrites_the_results_of_another(data, tmp_path):
+    run.train(config(data, tmp_path, steps=2))
+    (tmp_path / "checkpoint.pt").unlink()
+    before = (tmp_path / "best.safetensors").read_bytes()
+    with pytest.raises(DataError, match="holds the results of another run"):
+        run.train(config(data, tmp_path, steps=2))
+    (tmp_path / "checkpoint.pt").write_bytes(b"no checkpoint")
+    with pytest.raises(DataError, match="not a checkpoint that can be read"):
+        run.train(config(data, tmp_path, steps=2))
+    assert (tmp_path / "best.safetensors").read_bytes() == before
+
+
+def test_a_network_that_takes_everything_for_background_is_told_of(tmp_path):
+    said = run.collapse({"val": {"predicted_background": 0.995, "miou": 0.035, "accuracy": 0.73}})
+    assert "99.5% of the pixels for background" in said
+    assert "finds nobody" in run.collapse({"val": {"iou": 0.0}})
+    assert run.collapse({"val": {"predicted_background": 0.9, "accuracy": 0.8}, "other": {"iou": 0.7}}) == ""
+
+
+def test_fine_tuning_starts_from_the_weights_that_are_given_and_from_no_others(data, tmp_path):
+    first = run.train(config(data, tmp_path / "first", steps=2))
+    tuned = run.train(config(data, tmp_path / "tuned", steps=1, learning_rate=1e-9, init=first, ema=0.0))
+    one, other = load_weights(first)[0].state_dict(), load_weights(tuned)[0].state_dict()
+    assert torch.allclose(one["stem.dense"], other["stem.dense"], atol=1e-6)
+    before = load_weights(tuned)[1].training["started_from"]
+    assert before["sha256"] == digest(one)
+    assert before["training"]["step"] == 2
+    assert "started from weights that were made in 2 steps of 2 pictures (4 in all)" in figures(tuned)
+    with pytest.raises(DataError, match="holds the weights of light, not of deconvnet"):
+        run.train(config(data, tmp_path / "other", init=first, network="deconvnet"))
+
+
+def test_a_run_goes_on_with_its_own_settings_and_data_only(data, tmp_path):
+    run.train(config(data, tmp_path, steps=2))
+    run.train(config(data, tmp_path, steps=3, threads=1, checkpoint_every=9))
+    with pytest.raises(DataError, match="was made with other learning_rate, seed"):
+        run.train(config(data, tmp_path, steps=4, learning_rate=1e-4, seed=1))
+
+
+def test_the_network_learns_a_small_set(data, tmp_path):
+    path = run.train(config(data, tmp_path, steps=60, batch=8, evaluate_every=60, ema=0.8))
+    _, info = load_weights(path)
+    assert info.metrics["val/discs"]["iou"] > 0.8
+    assert info.training["step"] == 60
+    assert len((tmp_path / "metrics.csv").read_text().splitlines()) == 2
