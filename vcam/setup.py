@@ -50,7 +50,7 @@ def plan(machine: Machine, program: Sequence[str]) -> Plan:
     module += kept(machine, LOAD, shipped("modules-load.conf"), "load the module at every start")
     module += kept(machine, UDEV, rules, "start the service when its camera appears", reads)
     cameras, restart = cameras_plan(machine)
-    tools = by_udev or any("v4l2loopback-ctl" in action.words for action in runs(cameras))
+    tools = by_udev or any(action.words[0] == ctl(machine) for action in runs(cameras))
     return packages_plan(machine, tools) + module + cameras + service_plan(machine, program, restart)
 
 
@@ -224,7 +224,11 @@ def cameras_plan(machine: Machine) -> tuple[Plan, bool]:
     """The two cameras, now, and whether the service has to stop for it. Raises SegBlurError."""
     missing = [label for label in LABELS if machine.node(label) is None]
     running = machine.service is not None and machine.service.active in RUNNING
-    stop = (Step("it holds the camera", (Run(("systemctl", "--user", "stop", UNIT_NAME)),)),) if running else ()
+    stop = (
+        (Step("stop the service, which holds the camera", (Run(("systemctl", "--user", "stop", UNIT_NAME)),)),)
+        if running
+        else ()
+    )
     settle = Run(("udevadm", "settle"))
     if machine.loaded is None:
         load = (Run(("modprobe", "v4l2loopback")), settle)
@@ -330,7 +334,7 @@ def removal(machine: Machine) -> Plan:
     """All that setup made, undone; what was changed by hand stays."""
     ours = {path for path, text in machine.files.items() if is_untouched(text)}
     plan = Plan(remarks=tuple(stays(path, text) for path, text in machine.files.items() if path not in ours))
-    made = MODPROBE in ours or (UDEV in ours and "v4l2loopback-ctl" in machine.files[UDEV])
+    made = MODPROBE in ours or (UDEV in ours and "v4l2loopback-ctl add" in machine.files[UDEV])
     if UNIT in ours and machine.service is None:
         plan += Plan(remarks=("No systemd of yours answers here: log in as yourself to remove the service.",))
     elif UNIT in ours:
