@@ -83,7 +83,8 @@ def installed(facts: Facts) -> Verdict:
     """Whether the module is there for this kernel."""
     machine = facts.machine
     if machine.on_disk is not None or machine.loaded is not None:
-        return Verdict("ok", f"v4l2loopback {machine.on_disk or machine.loaded} is installed for {machine.kernel}")
+        which = machine.on_disk or machine.loaded or "of an unknown version"
+        return Verdict("ok", f"v4l2loopback {which} is installed for {machine.kernel}")
     if machine.dkms:
         if not machine.headers and {"debian", "ubuntu"} & set(machine.distribution):
             headers = f"sudo apt-get install linux-headers-{machine.kernel} && "

@@ -202,7 +202,7 @@ def look_for_nvidia(root: Path) -> Nvidia | None:
     about = read(root / "proc/driver/nvidia/version")
     if not about:
         return None
-    number = re.search(r"Module\D*\s(\d+\.\d+(\.\d+)?)", about)
+    number = re.search(r"\s(\d{3,}\.\d+(\.\d+)?)\s", about)
     saves = re.search(r"PreserveVideoMemoryAllocations: (\d)", read(root / "proc/driver/nvidia/params"))
     nodes = (root / "dev/nvidiactl").exists() and (root / "dev/nvidia-uvm").exists()
     return Nvidia(number[1] if number else "of an unknown version", nodes, saves and saves[1] != "0")
