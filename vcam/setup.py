@@ -391,6 +391,8 @@ def run(arguments: argparse.Namespace, _settings: object = None, root: Path = Pa
     if what.steps:
         print("To remove SegBlur's camera:" if arguments.remove else "To make this computer's SegBlur Camera:")
         print(overview(what, machine.root, root))
+        if any(isinstance(action, Write) for step in what.steps for action in step.actions):
+            print("(segblur setup --print shows the text of these files.)")
     for remark in what.remarks:
         print(f"Note: {remark}")
     if what.steps:
