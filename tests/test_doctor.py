@@ -73,7 +73,7 @@ CASES = {
         (on(loaded="0.12.7", on_disk="0.15.0"), "warning", "0.15.0 is installed, but 0.12.7", "modprobe -r"),
         (Facts(machine=BOOKWORM), "warning", "does not tell who watches", "bookworm-backports"),
         (on(distribution=("ubuntu", "debian"), loaded="0.12.7", on_disk="0.12.7"), "ok", "0.12.7", ""),
-        (on(loaded="", on_disk=""), "ok", "unknown version", ""),
+        (on(loaded="0.12", on_disk="0.12"), "warning", "does not tell who watches", ""),
     ],
     "options": [
         (on(options=(*DONE.options, OBS)), "warning", "/etc/modprobe.d/obs.conf, /etc/", "setup"),

@@ -555,6 +555,16 @@ def test_options_are_found_wherever_modprobe_finds_them(world):
     )
 
 
+def test_a_module_that_does_not_tell_its_version_is_0_12(world):
+    Path(os.environ["PATH"].split(":")[0], "modinfo").write_text("#!/bin/sh\necho\n")  # as of 0.12.7, seen on Debian 12
+    (world / "sys/module/v4l2loopback").mkdir(parents=True)
+    assert (look(world).on_disk, look(world).loaded) == ("0.12", "0.12")
+    (world / "var/lib/dkms/v4l2loopback/0.12.7").mkdir(parents=True)
+    assert (look(world).on_disk, look(world).loaded) == ("0.12.7", "0.12.7")
+    (world / "var/lib/dkms/v4l2loopback/0.15.0").mkdir()  # updated, but the old one still in the kernel
+    assert (look(world).on_disk, look(world).loaded) == ("0.15.0", "0.12")
+
+
 @pytest.mark.parametrize(
     ("text", "numbers"), [("0.12.7-2ubuntu5", (0, 12, 7)), ("252 (252.38)", (252,)), ("", ()), ("6.18.1-x", (6, 18, 1))]
 )

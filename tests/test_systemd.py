@@ -42,7 +42,7 @@ def test_the_manager_hears_all_lines_at_once(manager, address):
     assert link.recv(4096) == b"READY=1\nSTATUS=nobody watches"
 
 
-@given(st.lists(st.text(), min_size=1, max_size=5))
+@given(st.lists(st.text("a=\n\r\x0b\u2028é\ud800"), min_size=1, max_size=5))
 def test_a_status_never_becomes_a_second_line(texts):
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     with ours, theirs, pytest.MonkeyPatch.context() as patch:

@@ -107,7 +107,7 @@ def loaded(facts: Facts) -> Verdict:
         return Verdict("problem", "the module is installed, but not loaded", remedy)
     have = version(machine.loaded)
     kernel, needs = FOR_NEW_KERNELS
-    if have and have < OLDEST:
+    if len(have) > 2 and have < OLDEST:
         return Verdict("problem", f"v4l2loopback {machine.loaded} is too old: 0.12.5 or newer is needed", SETUP)
     if have and version(machine.kernel) >= kernel and have < needs:
         return Verdict(

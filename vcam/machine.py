@@ -11,6 +11,7 @@ from pathlib import Path
 from vcam.v4l2 import CAPTURE, OUTPUT, ask, nodes
 
 LABELS = ("SegBlur Camera", "SegBlur Camera 2")
+SILENT = "0.12"  # what doesn't tell its version is older than 0.13
 CTL_ADDS = (0, 13)  # since this version v4l2loopback-ctl can add a camera to the loaded module
 MODPROBE, LOAD = "/etc/modprobe.d/segblur.conf", "/etc/modules-load.d/segblur.conf"
 UDEV, UNIT = "/etc/udev/rules.d/61-segblur.rules", "~/.config/systemd/user/segblur.service"
@@ -111,7 +112,7 @@ def look(root: Path = Path("/")) -> Machine:
         rpmfusion=(root / "etc/yum.repos.d/rpmfusion-free.repo").exists(),
         headers=(root / "lib/modules" / kernel / "build").is_dir(),
         dkms=(root / "var/lib/dkms/v4l2loopback").is_dir(),
-        on_disk=output("modinfo", "-F", "version", "v4l2loopback"),
+        on_disk=on_disk(root),
         loaded=loaded(root),
         exclusive=read(root / "sys/module/v4l2loopback/parameters/exclusive_caps").strip(),
         users=users(root),
@@ -201,10 +202,27 @@ def secure_boot(root: Path) -> bool | None:
         return None
 
 
+def on_disk(root: Path) -> str | None:
+    """The version of the module that modprobe would load; 0.12 says none, but DKMS knows it."""
+    said = output("modinfo", "-F", "version", "v4l2loopback")
+    return said if said or said is None else dkms_version(root)
+
+
+def dkms_version(root: Path) -> str:
+    """The newest version of the module's source that DKMS has."""
+    found = [path.name for path in (root / "var/lib/dkms/v4l2loopback").glob("[0-9]*")]
+    return max(found, key=version, default=SILENT)
+
+
 def loaded(root: Path) -> str | None:
     """The version of the module in the kernel."""
     folder = root / "sys/module/v4l2loopback"
-    return read(folder / "version").strip() if folder.is_dir() else None
+    if not folder.is_dir():
+        return None
+    if said := read(folder / "version").strip():
+        return said
+    known = dkms_version(root)
+    return known if version(known) < CTL_ADDS else SILENT
 
 
 def users(root: Path) -> int:

@@ -159,7 +159,7 @@ def options_plan(machine: Machine) -> tuple[Plan, bool]:
 def next_version(machine: Machine) -> tuple[int, ...]:
     """The version that the next loading of the module brings; where it is not installed, what the package has."""
     if machine.on_disk is not None or machine.loaded is not None:
-        return version(machine.on_disk or machine.loaded or "") or CTL_ADDS
+        return version(machine.on_disk or machine.loaded or "")
     old = {"debian": (13,), "ubuntu": (24, 10)}.get(machine.distribution[0], ())
     return (0, 12, 7) if old and version(machine.release) < old else CTL_ADDS
 
