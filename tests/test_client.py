@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -15,12 +16,12 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from tests.test_control import PATIENCE, Service
+from tests.test_control import PAGE, PATIENCE, Service
 from tests.test_figures import status
 from vcam import client, control
 from vcam.client import StoppedError, ask, duration, follow, status_text, watch, waybar
 from vcam.errors import SegBlurError
-from vcam.figures import STATES, Figures
+from vcam.figures import STATES, Figures, prometheus
 from vcam.protocol import LONGEST_PATH
 
 
@@ -194,19 +195,29 @@ def test_the_client_is_light():
 
 
 TEXT = """\
-SegBlur 0.1.0 is live, for 1 d 2 h
+state     live
 output    SegBlur Camera (/dev/video10), 1280×720, being watched
 output    SegBlur Camera 2 (/dev/video11), 1280×720, nobody watches
 webcam    HD Pro Webcam C920 (/dev/video0), mjpeg 1280×720 at 30 fps
 network   person.safetensors (1f1f1f1f1f1f), light 256×144 by openvino on cpu
 frames    30.0 fps in, 29.0 fps out, 13.4 ms after the webcam's (99 of 100 within 14.8)
 stages    decode 1.1, network 2.5 ms
-so far    10 drops, 0 reconnects, 0 swaps, 1 worker starts
-memory    keeper 53 MB, worker 299 MB"""
+so far    drops 10, reconnects 0, swaps 0, worker starts 1
+memory    keeper 53 MB, worker 299 MB
+service   SegBlur 0.1.0, process 4711, up 1 d 2 h"""
 
 
 def test_a_status_reads_well():
     assert status_text(status()) == TEXT
+
+
+def test_the_page_shows_what_people_panels_and_prometheus_see():
+    page = PAGE.read_text()
+    assert f"```\n{TEXT}\n```" in page
+    assert f"```json\n{waybar(status())}\n```" in page
+    lines = re.search(r"```text\n(.*?)```", page, re.DOTALL).group(1).splitlines()
+    assert len(lines) > 5
+    assert set(lines) <= set(prometheus(status()).splitlines())
 
 
 def resting():
@@ -227,13 +238,14 @@ def resting():
 def test_a_status_without_webcam_or_network_reads_well_too():
     lines = status_text(resting()).splitlines()
     assert lines[:6] == [
-        "SegBlur 0.1.0 is trouble, for 0 s: the webcam /dev/video0 is unplugged; plug it in again",
+        "state     trouble: the webcam /dev/video0 is unplugged; plug it in again",
         "fallback  the GPU failed; on the CPU until 12:03",
         "output    SegBlur Camera (/dev/video10), 1280×720, who watches can't be known",
         "webcam    closed",
         "network   not loaded",
         "frames    0.0 fps in, 0.0 fps out",
     ]
+    assert lines[-1] == "service   SegBlur 0.1.0, process 4711, up 0 s"
     assert not any(line.startswith("stages") for line in lines)
 
 
@@ -249,7 +261,7 @@ def test_waybar_gets_one_line_in_every_state(state):
     assert "\n" not in line
     module = json.loads(line)
     assert (module["text"], module["alt"], module["class"]) == (state, state, state)
-    assert module["tooltip"].splitlines()[0] == f"SegBlur 0.1.0 is {state}, for 1 d 2 h"
+    assert module["tooltip"].splitlines()[0] == f"state     {state}"
 
 
 def test_waybar_gets_a_line_without_a_service_too():

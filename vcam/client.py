@@ -138,8 +138,7 @@ def foreign() -> SegBlurError:
 
 def status_text(status: dict[str, Any]) -> str:
     """A status as a few lines for people."""
-    words = f"SegBlur {status['version']} is {status['state']}, for {duration(status['uptime_s'])}"
-    rows = [("", words + (f": {status['sentence']}" if status["sentence"] else ""))]
+    rows = [("state", status["state"] + (f": {status['sentence']}" if status["sentence"] else ""))]
     if status["fallback"]:
         rows.append(("fallback", status["fallback"]))
     for output in status["outputs"]:
@@ -156,7 +155,8 @@ def status_text(status: dict[str, Any]) -> str:
     else:
         rows.append(("network", "not loaded"))
     rows += figures_rows(status["figures"])
-    return "\n".join(f"{name:<10}{printable(text)}".strip() for name, text in rows)
+    rows.append(("service", f"SegBlur {status['version']}, process {status['pid']}, up {duration(status['uptime_s'])}"))
+    return "\n".join(f"{name:<10}{printable(text)}" for name, text in rows)
 
 
 def figures_rows(figures: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -168,7 +168,7 @@ def figures_rows(figures: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if stages:
         yield "stages", f"{', '.join(stages)} ms"
     names = ("drops", "reconnects", "swaps", "worker_starts")
-    yield "so far", ", ".join(f"{figures[name]} {name.replace('_', ' ')}" for name in names)
+    yield "so far", ", ".join(f"{name.replace('_', ' ')} {figures[name]}" for name in names)
     memory = [f"{name} {count / 1e6:.0f} MB" for name, count in figures["memory_bytes"].items() if count]
     yield "memory", ", ".join(memory)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from vcam.errors import SegBlurError
-from vcam.protocol import LONGEST, BadRequestError, Request, parse, peer_uid, refusal, success
+from vcam.protocol import LONGEST, BadRequestError, Code, Request, parse, peer_uid, refusal, success
 
 log = logging.getLogger("segblur.control")
 
@@ -183,7 +183,7 @@ def make_room(clients: Iterable[Client]) -> bool:
     return True
 
 
-def turn_away(link: socket.socket, sentence: str, code: str) -> None:
+def turn_away(link: socket.socket, sentence: str, code: Code) -> None:
     """Say why and hang up; nobody waits for it to be read."""
     with suppress(OSError):
         link.send(refusal(sentence, code))

@@ -10,7 +10,7 @@ import socket
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 
 from vcam.errors import SegBlurError
 
@@ -20,12 +20,17 @@ LONGEST_ID = 200  # characters
 LONGEST_PATH = 107  # bytes that the kernel takes for the path of a socket
 
 
+# Why there is no answer, in a word for programs.
+Code = Literal["refused", "nonsense", "version", "command", "argument", "full", "stranger", "internal"]
+
+
 class BadRequestError(SegBlurError):
     """A request that nobody needs to be asked about."""
 
-    def __init__(self, sentence: str, code: str, number: str | int | float | None = None) -> None:
+    def __init__(self, sentence: str, code: Code, number: str | int | float | None = None) -> None:
         super().__init__(sentence)
-        self.code, self.number = code, number
+        self.code: Code = code
+        self.number = number
 
 
 class Request(NamedTuple):
@@ -65,14 +70,19 @@ COMMANDS = {
         "changes a setting at once and in the settings file",
         {
             "key": Argument("text", "section and name, such as look.blur"),
-            "value": Argument("value", "what it shall be; text is converted where the setting is a number"),
+            "value": Argument("value", "what it shall be; text is converted to whatever the setting is"),
         },
     ),
     "pause": Command("shows a placeholder instead of the picture, and closes the webcam"),
     "resume": Command("shows the picture again"),
     "weights": Command(
         "changes the network's weights between two frames, or lists those that were good",
-        {"use": Argument("weights", "a file's absolute path, or one of list, rollback, shipped")},
+        {
+            "use": Argument(
+                "weights",
+                "list tells which were good, rollback takes the ones before, shipped those that come with SegBlur",
+            )
+        },
     ),
     "camera": Command(
         "changes the webcam",
@@ -179,7 +189,7 @@ def success(result: dict[str, Any], number: str | int | float | None) -> bytes:
     return encode(frame | result | frame)
 
 
-def refusal(sentence: str, code: str, number: str | int | float | None = None) -> bytes:
+def refusal(sentence: str, code: Code, number: str | int | float | None = None) -> bytes:
     """The line that says why there is no answer."""
     frame = {"segblur": VERSION} | ({} if number is None else {"id": number})
     return encode(frame | {"ok": False, "error": sentence, "code": code})
@@ -198,15 +208,7 @@ def socket_path() -> Path:
     return path
 
 
-class Credentialed(Protocol):
-    """A connected Unix socket, or asyncio's view of one."""
-
-    def getsockopt(self, level: int, option: int, length: int, /) -> bytes:
-        """As socket.socket has it."""
-        ...
-
-
-def peer_uid(link: Credentialed) -> int:
+def peer_uid(link: socket.socket) -> int:
     """The user at the other end, by the kernel's word."""
     data = link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("iII"))
     return int(struct.unpack("iII", data)[1])
