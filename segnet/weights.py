@@ -79,7 +79,9 @@ def save_weights(path: Path, tensors: Mapping[str, Tensor], info: WeightsInfo) -
     beside = path.with_name(f".{path.name}.new")
     try:
         beside.touch()
-        mode = beside.stat().st_mode  # as the owner's umask has it; safetensors would keep the file to its owner
+        # As the owner's umask has it, where safetensors would keep the file to its owner; but nobody else may write to
+        # it, whatever the umask, because the service takes no such file.
+        mode = beside.stat().st_mode & ~0o022
         save_file(held, beside, metadata={"segblur.schema": str(SCHEMA), "sha256": digest(held), "info": about})
         beside.chmod(mode)
         beside.replace(path)

@@ -332,11 +332,12 @@ def test_saving_leaves_the_old_file_or_the_new_one(good, monkeypatch):
     assert list(good.parent.iterdir()) == [good]
 
 
-def test_a_saved_file_may_be_read_by_whom_the_umask_lets(good):
-    mask = os.umask(0o022)
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o644), (0o000, 0o644)])
+def test_a_saved_file_may_be_read_by_whom_the_umask_lets_and_written_by_its_owner_alone(good, umask, mode):
+    mask = os.umask(umask)
     try:
         save_weights(good, build(SMALL).state_dict(), SMALL)
-        assert good.stat().st_mode & 0o777 == 0o644
+        assert good.stat().st_mode & 0o777 == mode
     finally:
         os.umask(mask)
 

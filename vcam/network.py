@@ -1,5 +1,9 @@
 """The network that the settings ask for, ready to run."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
 import torch
 
 from segnet.classes import ClassError
@@ -7,7 +11,10 @@ from segnet.engines import EngineError
 from segnet.inference import Segmenter, load_segmenter
 from segnet.weights import DEFAULT, WeightsError, read_info
 from vcam.errors import SettingsError
-from vcam.settings import NetworkSettings
+from vcam.golden import check_golden
+from vcam.settings import NetworkSettings, OutputSettings
+
+WARM_UP = 3  # frames: the first at a size makes the engine for it, the next ones find its memory
 
 
 def load_network(settings: NetworkSettings) -> Segmenter:
@@ -17,7 +24,7 @@ def load_network(settings: NetworkSettings) -> Segmenter:
     torch.set_num_threads(settings.threads)
     torch.backends.nnpack.set_flags(False)  # type: ignore[no-untyped-call]  # it complains on old CPUs, at every convolution
     path = settings.weights or DEFAULT
-    try:
+    with translated(settings):
         return load_segmenter(
             path,
             engine=settings.engine,
@@ -25,6 +32,27 @@ def load_network(settings: NetworkSettings) -> Segmenter:
             size=read_info(path).size_named(settings.size),
             keep=settings.keep,
         )
+
+
+def load_checked(settings: NetworkSettings, output: OutputSettings) -> Segmenter:
+    """The same, seen to find a man in a picture, and warmed up for frames of the output's size: the first of them
+    takes no longer than the others. Raises SettingsError, and whatever the engine raises.
+    """
+    segmenter = load_network(settings)
+    with translated(settings):
+        check_golden(segmenter, settings.keep)
+        width, height = segmenter.size_for(output.width, output.height)
+        picture, mask = np.full((height, width, 3), 128, np.uint8), None
+        for _ in range(WARM_UP):
+            mask = segmenter(picture, mask)
+    return segmenter
+
+
+@contextmanager
+def translated(settings: NetworkSettings) -> Iterator[None]:
+    """What goes wrong with the network inside, as a SettingsError that names the setting."""
+    try:
+        yield
     except WeightsError as error:
         raise SettingsError(f"network.weights: {error}") from None
     except ClassError as error:
