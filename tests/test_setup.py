@@ -563,6 +563,8 @@ def test_a_module_that_does_not_tell_its_version_is_0_12(world):
     assert (look(world).on_disk, look(world).loaded) == ("0.12.7", "0.12.7")
     (world / "var/lib/dkms/v4l2loopback/0.15.0").mkdir()  # updated, but the old one still in the kernel
     assert (look(world).on_disk, look(world).loaded) == ("0.15.0", "0.12")
+    (world / "sys/class/misc/v4l2loopback").mkdir(parents=True)  # which 0.12 doesn't have
+    assert look(world).loaded == "0.15.0"
 
 
 @pytest.mark.parametrize(

@@ -221,7 +221,9 @@ def loaded(root: Path) -> str | None:
         return None
     if said := read(folder / "version").strip():
         return said
-    known = dkms_version(root)
+    known = dkms_version(root)  # which is of the file, not of what was loaded before it
+    if (root / "sys/class/misc/v4l2loopback").exists():  # by which v4l2loopback-ctl adds cameras
+        return known if version(known) >= CTL_ADDS else "0.13"
     return known if version(known) < CTL_ADDS else SILENT
 
 
