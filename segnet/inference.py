@@ -49,6 +49,7 @@ class Segmenter:
         is copied. On a CPU, threads are as torch.set_num_threads says. Raises EngineError, ClassError.
         """
         self.info = info
+        self.threads = torch.get_num_threads()
         self.architecture = ARCHITECTURES[info.architecture]
         self.engine, self.device = choose(engine, device)
         self.size = size or info.input_sizes[0]
@@ -79,6 +80,9 @@ class Segmenter:
         before = np.full((height, width), UNKNOWN, np.float32) if previous is None else previous
         if before.shape != (height, width) or before.dtype != np.float32:
             raise ValueError(f"the mask before is float32 {(height, width)}; got {before.dtype} {before.shape}")
+        # They are each thread's own, and this need not be the one that made us.
+        if torch.get_num_threads() != self.threads:
+            torch.set_num_threads(self.threads)
         return self._engine_for(width, height)(picture, before)
 
 

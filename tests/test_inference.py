@@ -1,5 +1,8 @@
 """The network that the settings ask for, and sentences for what can't be had."""
 
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
 import pytest
 import torch
 
@@ -31,6 +34,18 @@ def test_threads_are_as_the_settings_say():
     load_network(NetworkSettings(threads=2))
     assert torch.get_num_threads() == 2
     load_network(NetworkSettings())
+    assert torch.get_num_threads() == 1
+
+
+def test_a_network_keeps_its_threads_whichever_thread_made_it_and_whichever_runs_it():
+    load_network(NetworkSettings())
+    with ThreadPoolExecutor(1) as pool:
+        made = pool.submit(load_network, NetworkSettings(engine="torch", device="cpu", threads=2)).result()
+    before = load_network(NetworkSettings(engine="torch", device="cpu"))
+    picture = np.zeros((144, 256, 3), np.uint8)
+    made(picture)
+    assert torch.get_num_threads() == 2
+    before(picture)
     assert torch.get_num_threads() == 1
 
 

@@ -270,6 +270,26 @@ def test_a_file_that_is_still_being_written_is_not_taken(store, source, monkeypa
     assert names(store) == []
 
 
+def test_a_file_that_changes_while_it_is_compared_with_the_copy_that_is_there_is_not_taken(store, source, monkeypatch):
+    admit(source, store)
+    monkeypatch.setattr(module, "holds", lambda *_: not os.utime(source))
+    with pytest.raises(SettingsError, match="is still being written; try again"):
+        admit(source, store)
+
+
+def test_a_file_that_changes_behind_the_back_of_its_time_is_not_taken(store, source, monkeypatch):
+    def other(*_):
+        times = source.stat().st_atime_ns, source.stat().st_mtime_ns
+        source.write_bytes(CONTENT.upper())
+        os.utime(source, ns=times)
+        return False
+
+    monkeypatch.setattr(module, "holds", other)
+    with pytest.raises(SettingsError, match="is still being written; try again"):
+        admit(source, store)
+    assert names(store) == []
+
+
 @pytest.mark.parametrize("function", ["write", "fsync"])
 @pytest.mark.parametrize("trouble", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_is_one_sentence_and_changes_nothing(store, source, monkeypatch, trouble, function):
@@ -339,7 +359,7 @@ DAMAGED = [
     json.dumps([GOOD | {"size": "1"}]).encode(),
     json.dumps([GOOD | {"time": "now"}]).encode(),
     json.dumps([{"sha256": "0" * 64}]).encode(),
-    b" " * (module.LONGEST_HISTORY + 1),
+    b" " * (module.LONGEST_HISTORY - 1) + b"[]",
 ]  # fmt: skip
 
 
