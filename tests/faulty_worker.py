@@ -12,11 +12,13 @@ import time
 import numpy as np
 
 from vcam.camera import WebCamera
-from vcam.errors import SettingsError
+from vcam.errors import DeviceLostError, SettingsError
 from vcam.files import SAMPLE, FileCamera
 from vcam.frame import planes
 from vcam.log import set_up_log
 from vcam.slots import EndedError, Sender
+from vcam.swap import Networks
+from vcam.v4l2 import Device
 from vcam.worker import work
 
 SECRET = 96  # pixels a side
@@ -37,10 +39,16 @@ class Box:
 class SecretCamera(FileCamera):
     """The sample with a chequered secret in the two upper corners, where no mask keeps anything."""
 
+    device, about = Device(SAMPLE, "the sample"), {"name": "the sample"}
+
     def read(self):
         frame = super().read()
         paint_secret(planes(frame.pixels)[0])
         return frame
+
+
+def open_sample(camera, output, known):
+    return SecretCamera(SAMPLE, output)
 
 
 def paint_secret(luma):
@@ -99,6 +107,10 @@ def leave(mask):
     os._exit(3)
 
 
+def lose_gpu(mask):
+    os._exit(DeviceLostError.exit_code)
+
+
 def hold_the_gil(mask):
     os.read(os.pipe()[0], 1)
 
@@ -122,6 +134,7 @@ FAULTS = {
     "stop": stop,
     "die": die,
     "leave": leave,
+    "gpu": lose_gpu,
 }
 
 
@@ -138,16 +151,14 @@ def main():
             network = load_network(link.settings.network)
         else:
             network = Box()
-        settings = link.settings
-        opener = (
-            (lambda: SecretCamera(SAMPLE, settings.output))
-            if camera == "sample"
-            else (lambda: WebCamera(settings.camera, settings.output))
-        )
-        work(link, Faulty(network, fault, int(start)), opener)
+        if link.settings.network.device == "cpu":
+            fault = "none" if fault == "gpu" else fault  # what is wrong with a GPU is not wrong with the CPU
+        faulty = Faulty(network, fault, int(start))
+        networks = Networks(link.settings.network, lambda wish: faulty, link.tell)
+        work(link, networks, open_sample if camera == "sample" else WebCamera)
     except EndedError:
         return 0
-    except SettingsError as error:
+    except (SettingsError, DeviceLostError) as error:
         print(error, file=sys.stderr)
         return error.exit_code
 

@@ -22,7 +22,7 @@ from vcam import client, control
 from vcam.client import StoppedError, ask, duration, follow, status_text, watch, waybar
 from vcam.errors import SegBlurError
 from vcam.figures import STATES, Figures, prometheus
-from vcam.protocol import LONGEST_PATH
+from vcam.protocol import LONGEST_PATH, refusal
 
 
 @pytest.fixture(autouse=True)
@@ -158,6 +158,16 @@ def test_a_client_that_is_turned_away_says_why(path, monkeypatch):
     with Service(path), pytest.raises(SegBlurError) as caught:
         ask("status")
     one_sentence(caught, "clients are being served")
+
+
+def test_what_the_service_said_before_it_hung_up_is_heard_though_the_question_did_not_arrive():
+    ours, theirs = socket.socketpair()
+    with ours:
+        theirs.sendall(refusal("there is no room", "full"))
+        theirs.close()
+        client.post(ours, "status", {})
+        with pytest.raises(SegBlurError, match="there is no room"):
+            next(client.answers(ours, PATIENCE))
 
 
 def test_a_path_too_long_for_a_socket_is_named(monkeypatch, tmp_path):

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import tomlkit
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -139,6 +140,29 @@ def test_a_file_that_is_bad_already_is_refused_in_its_own_words_and_left_alone(t
     refused(says, "look.blur", 0.7)
 
 
+def test_what_the_library_gets_wrong_leaves_the_file_alone(monkeypatch):
+    write(TEXT)
+    parse = tomlkit.parse
+    monkeypatch.setattr(tomlkit, "parse", lambda text: parse("[camera]\nfps = 15\n"))
+    refused("look.blur can't be written into", "look.blur", 0.7)
+
+    def fail(_):
+        raise tomlkit.exceptions.KeyAlreadyPresent("look")
+
+    monkeypatch.setattr(tomlkit, "parse", fail)
+    refused('Key "look" already exists', "look.blur", 0.7)
+
+
+def test_any_file_can_be_written_not_only_the_usual_one(tmp_path):
+    other = tmp_path / "other.toml"
+    set_setting(other, "look.blur", 0.7)
+    assert load_settings(path=other).look.blur == 0.7
+    assert not config_path().exists()
+    other.write_text("[look]\nstrenght = 3\n")
+    with pytest.raises(SettingsError, match=rf"or {other}\)"):
+        set_setting(other, "look.blur", 0.7)
+
+
 def test_a_bad_value_can_be_replaced_or_taken_out():
     write("[look]\nblur = 7 # oh\n")
     set_setting(config_path(), "look.blur", 0.7)
@@ -191,7 +215,7 @@ def test_the_last_key_of_a_section_can_be_taken_out_however_it_is_written():
 
 def test_taking_out_what_is_not_there_still_says_what_is_wrong_with_the_file():
     write("[look]\nstrenght = 3\n")
-    with pytest.raises(SettingsError, match="look.strenght is not a setting"):
+    with pytest.raises(SettingsError, match=r"look\.strenght is not a setting"):
         unset_setting(config_path(), "look.blur")
 
 

@@ -241,6 +241,11 @@ def test_a_file_whose_name_is_no_text_arrives_as_it_is(service):
     assert os.fsencode(service.asked[-1][1]["use"]) == b"/tmp/\xff.safetensors"
 
 
+def test_no_answer_can_pass_for_another_requests_or_for_a_refusal():
+    reply = json.loads(success({"segblur": 9, "id": 5, "ok": False, "state": "live"}, 7))
+    assert reply == {"segblur": 1, "id": 7, "ok": True, "state": "live"}
+
+
 def test_the_range_of_the_effect_is_that_of_the_setting():
     argument = COMMANDS["effect"].arguments["blur"]
     for blur in (argument.least, argument.most):
@@ -375,10 +380,19 @@ def warned(words):
     return heard
 
 
+def room():
+    """Bytes of one message that the kernel keeps for a socket whose other end does not read."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        return ours.send(bytes(1_000_000))
+
+
 @pytest.mark.parametrize("do", ["watch", "status"])
-def test_a_client_that_does_not_read_is_dropped_while_others_are_answered(path, monkeypatch, do):
+@pytest.mark.parametrize("size", [room() + 30_000, 1_000_000])
+def test_a_client_that_does_not_read_is_dropped_while_others_are_answered(path, monkeypatch, do, size):
     monkeypatch.setattr(control, "PATIENCE", 0.3)
-    long = status() | {"sentence": "x" * 1_000_000}  # more than the kernel keeps for a socket
+    long = status() | {"sentence": "x" * size}
     dropped = warned("does not read")
     with Service(path, watch=lambda: long) as service, Caller(path) as slow:
         slow.send(json.dumps({"segblur": 1, "do": do}).encode() + b"\n")
@@ -402,6 +416,21 @@ def test_when_all_places_are_taken_who_was_silent_for_longest_makes_room(service
         assert caller.ask("pause")["ok"]
     for caller in silent:
         caller.__exit__()
+
+
+def test_who_was_told_to_leave_has_no_request_answered_any_more():
+    async def main():
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            client = control.Client(ours, 0.0)
+            client.reader = asyncio.StreamReader()
+            client.reader.feed_data(b'{"segblur": 1, "do": "pause"}\n')  # it came at the same moment
+            assert control.make_room([client])
+            assert not control.make_room([client])
+            assert await control.hear(client) == b""
+            assert json.loads(theirs.recv(999))["code"] == "full"
+
+    asyncio.run(main())
 
 
 def test_half_a_request_is_no_reason_to_stay(service):
@@ -434,6 +463,7 @@ def test_another_users_client_is_turned_away(service, monkeypatch):
         assert stranger.hear()["code"] == "stranger"
         assert stranger.hear() is None
     monkeypatch.setattr(control, "peer_uid", lambda link: 0)  # root may do anything anyway
+    monkeypatch.setattr(control.os, "geteuid", lambda: 4242)
     assert still_answers(service)
     assert service.asked == [("status", {})]
 
@@ -508,6 +538,14 @@ def test_a_service_that_lost_its_lock_is_not_replaced_either(service):
     service.path.with_suffix(".lock").unlink()
     refused(service.path, "another segblur is running")
     assert still_answers(service)
+
+
+def test_a_service_that_has_begun_to_start_but_does_not_listen_yet_is_not_overtaken(path):
+    control.prepare_folder(path.parent)
+    with control.lock(path.with_suffix(".lock")):
+        refused(path, "another segblur is running")
+    with Service(path) as service:
+        assert still_answers(service)
 
 
 def test_a_service_that_is_too_busy_to_take_calls_is_not_replaced(path):
@@ -585,6 +623,25 @@ def test_when_the_machine_has_no_descriptor_left_the_door_opens_again_later(path
     with Service(path) as service:
         assert still_answers(service)
     assert caplog.text.count("no client can be let in (Too many open files); trying again") == 2
+
+
+def test_while_the_machine_has_no_descriptor_left_the_loop_does_not_spin(path, monkeypatch):
+    monkeypatch.setattr(control, "RETRY", 3600)
+    tries = []
+
+    def short(listener):
+        tries.append(1)
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    async def main():
+        async with serve(path, None, None):
+            with Caller(path):
+                for _ in range(50):
+                    await asyncio.sleep(0)
+
+    monkeypatch.setattr(control, "take", short)
+    asyncio.run(main())
+    assert tries == [1]
 
 
 def test_who_comes_in_while_the_service_stops_is_turned_away(path):

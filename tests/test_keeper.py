@@ -3,22 +3,25 @@
 The worker's webcam is the bundled sample with a chequered secret where no mask keeps anything.
 """
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
 import pytest
 
 from tests.faulty_worker import FAULTS, secret_of
-from vcam import keeper
+from vcam import crew, keeper
+from vcam.crew import Crew
 from vcam.errors import SettingsError
 from vcam.frame import SafeFrame, planes
 from vcam.placeholder import paint
-from vcam.settings import LookSettings, OutputSettings, Settings
+from vcam.settings import CameraSettings, LookSettings, NetworkSettings, OutputSettings, Settings
 
 SETTINGS = Settings(output=OutputSettings(width=320, height=240))
 FAULTY = Path(__file__).parent / "faulty_worker.py"
@@ -33,13 +36,19 @@ class Screen:
     def __init__(self):
         self.kinds, self.secrets, self.gaps, self.last = [], [], [], None
         self.changed = threading.Condition()
-        self.scrubbed = None
+        self.scrubbed, self.scrubs = None, 0
+        self.viewers = Audience()
 
     def prime(self, frame):
         self.send(frame)
 
     def scrub(self, frame):
-        self.scrubbed = frame
+        with self.changed:
+            self.scrubbed, self.scrubs, self.last = frame, self.scrubs + 1, None
+            self.changed.notify_all()
+
+    def check(self, frame):
+        pass
 
     def send(self, frame):
         assert isinstance(frame, SafeFrame)
@@ -69,18 +78,56 @@ def sharpness(luma):
     return abs(middle[:, 1:] - middle[:, :-1]).mean()
 
 
+def command_of(fault, start):
+    return [sys.executable, "-W", "error", str(FAULTY), fault, str(start), "sample"]
+
+
+class Audience:
+    """Who watches, as the test says."""
+
+    how = "event"
+
+    def __init__(self, present=True):
+        self.present = present
+        self._file = os.eventfd(0, os.EFD_NONBLOCK)
+
+    def come(self, present=True):
+        self.present = present
+        os.eventfd_write(self._file, 1)
+
+    def leave(self):
+        self.come(False)
+
+    def fileno(self):
+        return self._file
+
+    def look(self):
+        with suppress(BlockingIOError):
+            os.eventfd_read(self._file)
+        return self.present
+
+    def unsure(self):
+        return False
+
+    def verify(self):
+        pass
+
+    def close(self):
+        os.close(self._file)
+
+
 class Service:
     """A keeper in a thread, with a worker of a given fault."""
 
     def __init__(self, fault, start=10, settings=SETTINGS):
         self.screen, self.life = Screen(), keeper.Life(settings)
-        command = [sys.executable, "-W", "error", str(FAULTY), fault, str(start), "sample"]
+        self.crew = Crew(settings, command_of(fault, start))
         self.failure = None
-        self.thread = threading.Thread(target=self._run, args=(command,))
+        self.thread = threading.Thread(target=self._run)
 
-    def _run(self, command):
+    def _run(self):
         try:
-            keeper.run(self.life, self.screen, command)
+            asyncio.run(keeper.keep(self.life, [self.screen], self.crew))
         except SettingsError as error:
             self.failure = error
 
@@ -92,6 +139,13 @@ class Service:
         self.life.stop()
         self.thread.join(PATIENCE)
         assert not self.thread.is_alive()
+
+    def await_worker(self, there):
+        """Until there is a worker, or none."""
+        deadline = monotonic() + PATIENCE
+        while (self.crew.pid is not None) != there:
+            assert monotonic() < deadline
+            threading.Event().wait(0.01)
 
     def worker(self):
         """The pid of the worker that is alive."""
@@ -143,14 +197,15 @@ def test_a_worker_that_dies_is_replaced_with_placeholders_between(fault):
 
 @pytest.mark.parametrize("fault", ["hang", "stop"])
 def test_a_worker_that_hangs_or_is_stopped_is_replaced(fault, monkeypatch):
-    monkeypatch.setattr(keeper, "HUNG", 2.0)
+    monkeypatch.setattr(crew, "HUNG", 2.0)
     with Service(fault) as service:
         service.screen.wait_for(lambda kinds: after(kinds, "sharp", "placeholder", "sharp"))
     safe(service.screen)
     assert max(service.screen.gaps) < 1.0
 
 
-def test_a_network_that_takes_too_long_leaves_placeholders_between_its_frames():
+def test_a_network_that_takes_too_long_leaves_placeholders_between_its_frames(monkeypatch):
+    monkeypatch.setattr(keeper, "LATE", 1.0)
     with Service("late") as service:
         service.screen.wait_for(lambda kinds: after(kinds, "sharp", "placeholder", "sharp", "placeholder"))
     safe(service.screen)
@@ -158,7 +213,7 @@ def test_a_network_that_takes_too_long_leaves_placeholders_between_its_frames():
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGSTOP, signal.SIGTERM])
 def test_a_worker_killed_from_outside_at_any_point_is_replaced(number, monkeypatch):
-    monkeypatch.setattr(keeper, "HUNG", 2.0)
+    monkeypatch.setattr(crew, "HUNG", 2.0)
     with Service("none") as service:
         for frames in (1, 7, 20):
             service.screen.wait_for(lambda kinds, n=frames: list(reversed(kinds))[:n].count("sharp") == n)
@@ -185,7 +240,7 @@ def test_a_worker_that_can_not_even_be_started_is_tried_again(monkeypatch):
             raise BlockingIOError(11, "Resource temporarily unavailable")
         return start(*words, **options)
 
-    monkeypatch.setattr(keeper.subprocess, "Popen", no_memory)
+    monkeypatch.setattr(crew.subprocess, "Popen", no_memory)
     with Service("none") as service:
         service.screen.wait_for(lambda kinds: "sharp" in kinds)
     assert service.screen.runs()[:2] == ["placeholder", "sharp"]
@@ -238,8 +293,85 @@ def test_new_settings_take_effect_in_mid_stream_and_bad_ones_change_nothing():
     safe(screen)
 
 
+QUICK = Settings(
+    camera=CameraSettings(linger=0.0),
+    output=OutputSettings(width=320, height=240),
+    network=NetworkSettings(warm=0.0),
+)
+
+
+def test_while_nobody_watches_there_is_no_worker_and_nothing_is_written():
+    service = Service("none")
+    service.screen.viewers.present = False
+    with service:
+        service.screen.wait_for(lambda kinds: len(kinds) == 1)
+        for _ in range(20):
+            service.life.bell.ring()
+        assert service.crew.pid is None
+        assert service.screen.kinds == ["placeholder"]
+        service.screen.viewers.come()
+        service.screen.wait_for(lambda kinds: "sharp" in kinds)
+    assert service.screen.runs() == ["placeholder", "sharp"]
+    assert service.crew.starts == 1
+
+
+def test_whoever_comes_is_shown_a_placeholder_at_once_and_what_was_seen_is_overwritten_when_they_leave():
+    with Service("none", settings=QUICK) as service:
+        screen, seats = service.screen, service.screen.viewers
+        for visit in range(1, 4):
+            before = len(screen.kinds)
+            seats.come()
+            screen.wait_for(lambda kinds, n=before: after(kinds[n:], "placeholder", "sharp"))
+            assert screen.kinds[before] == "placeholder"
+            seats.leave()
+            with screen.changed:
+                assert screen.changed.wait_for(lambda n=visit: screen.scrubs >= n, PATIENCE)
+            assert screen.scrubbed is paint(keeper.READY, 320, 240)
+            service.await_worker(False)
+        assert service.crew.starts == 3
+    safe(screen)
+
+
+def test_whoever_comes_back_soon_finds_the_webcam_on_and_the_worker_warm():
+    settings = QUICK.model_copy(update={"camera": CameraSettings(linger=60.0)})
+    with Service("none", settings=settings) as service:
+        screen, seats = service.screen, service.screen.viewers
+        for visit in range(1, 20):
+            screen.wait_for(lambda kinds: kinds[-1:] == ["sharp"])
+            seats.leave()
+            with screen.changed:
+                assert screen.changed.wait_for(lambda n=visit: screen.scrubs >= n, PATIENCE)
+                before = len(screen.kinds)
+            seats.come()
+            screen.wait_for(lambda kinds, n=before: "sharp" in kinds[n:])
+        assert service.crew.starts == 1
+    safe(screen)
+
+
+def test_paused_the_webcam_is_off_and_a_placeholder_is_shown():
+    with Service("none", settings=QUICK) as service:
+        screen, life = service.screen, service.life
+        screen.wait_for(lambda kinds: "sharp" in kinds)
+        life.paused = True
+        life.bell.ring()
+        screen.wait_for(lambda kinds: kinds[-3:] == ["placeholder"] * 3)
+        service.await_worker(False)
+        life.paused = False
+        life.bell.ring()
+        count = len(screen.kinds)
+        screen.wait_for(lambda kinds: "sharp" in kinds[count:])
+    safe(screen)
+
+
+def test_a_gpu_that_fails_is_replaced_by_the_cpu_for_a_while():
+    with Service("gpu") as service:
+        service.screen.wait_for(lambda kinds: after(kinds, "sharp", "placeholder", "sharp"))
+        assert "the network runs on the CPU" in service.crew.fallback
+    safe(service.screen)
+
+
 def test_every_fault_that_there_is_is_tested():
-    assert set(FAULTS) == {*NO_MASK, "none", "late", "hang", "stop", "die", "leave"}
+    assert set(FAULTS) == {*NO_MASK, "none", "late", "hang", "stop", "die", "leave", "gpu"}
 
 
 def test_a_placeholder_says_its_sentence_and_is_the_same_every_time():

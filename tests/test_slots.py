@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import threading
 
 import numpy as np
@@ -37,14 +38,14 @@ def put(sender, value):
             return False
         pixels = empty(160, 120)
         pixels[:] = value
-        sender.send(compose(RawFrame(pixels, 1, 0.0), None, 0.5, out=slot))
+        sender.send(compose(RawFrame(pixels, 1, 0.0), None, 0.5, out=slot), float(value))
         return True
 
 
 def test_a_frame_arrives_without_a_copy(ends):
     receiver, sender = ends
     put(sender, 77)
-    frame = receiver.take(1.0).frame
+    frame = receiver.take().frame
     assert np.unique(frame.pixels).tolist() == [77]
     assert np.shares_memory(frame.pixels, receiver._slots[0])
 
@@ -52,19 +53,19 @@ def test_a_frame_arrives_without_a_copy(ends):
 def test_the_newest_frame_wins_and_the_older_slots_are_free_again(ends):
     receiver, sender = ends
     assert [put(sender, n) for n in (1, 2, 3, 4)] == [True, True, True, False]
-    assert receiver.take(1.0).frame.pixels[0, 0] == 3
+    assert receiver.take().frame.pixels[0, 0] == 3
     assert [put(sender, n) for n in (5, 6, 7)] == [True, True, False]
-    assert receiver.take(1.0).frame.pixels[0, 0] == 6
+    assert receiver.take().frame.pixels[0, 0] == 6
 
 
 def test_the_frame_that_is_shown_stays_as_it_is_whatever_the_worker_does(ends):
     receiver, sender = ends
     put(sender, 50)
-    shown = receiver.take(1.0).frame.pixels
+    shown = receiver.take().frame.pixels
     for value in range(100, 150):
         put(sender, value)
         assert np.unique(shown).tolist() == [50]
-    receiver.take(1.0)
+    receiver.take()
 
 
 @given(st.lists(st.sampled_from(["put", "take"]), max_size=60))
@@ -80,7 +81,7 @@ def test_in_every_order_of_events_what_is_shown_is_whole_and_never_older_than_be
             value = (value + 1) % 256
             put(sender, value)
         else:
-            frame = receiver.take(0).frame
+            frame = receiver.take().frame
             shown = frame.pixels if frame else shown
             last = int(shown[0, 0]) if frame else last
         if shown is not None:
@@ -93,30 +94,57 @@ def test_in_every_order_of_events_what_is_shown_is_whole_and_never_older_than_be
 def test_trouble_is_told_and_forgotten_with_the_next_frame(ends):
     receiver, sender = ends
     sender.say("The webcam is unplugged")
-    assert receiver.take(1.0).trouble == "The webcam is unplugged"
+    assert receiver.take().trouble == "The webcam is unplugged"
     sender.say("again")
     put(sender, 9)
-    update = receiver.take(1.0)
+    update = receiver.take()
     assert (update.trouble, update.heard) == ("", True)
-    assert receiver.take(0.0).heard is False
+    assert receiver.take().heard is False
+
+
+def test_facts_are_told_beside_frames_and_the_newest_of_a_kind_counts(ends):
+    receiver, sender = ends
+    sender.tell({"camera": "old", "network": 1})
+    put(sender, 9)
+    sender.tell({"camera": "new"})
+    update = receiver.take()
+    assert update.facts == {"camera": "new", "network": 1}
+    assert update.captured == 9.0
+
+
+def test_frames_that_a_newer_one_overtook_are_counted(ends):
+    receiver, sender = ends
+    for value in (1, 2, 3):
+        put(sender, value)
+    assert receiver.take().dropped == 2
+
+
+def test_the_worker_hears_whether_it_is_wanted(ends):
+    receiver, sender = ends
+    assert not sender.wanted
+    receiver.want(True)
+    sender.listen(1.0)
+    assert sender.wanted
 
 
 def test_only_safe_frames_leave_the_worker(ends, sample):
     _, sender = ends
     for raw in (sample[0], sample[0].pixels, None):
         with pytest.raises(TypeError, match="only a SafeFrame"):
-            sender.send(raw)
+            sender.send(raw, 0.0)
 
 
 @pytest.mark.parametrize(
     "nonsense",
     [
-        {"frame": 3, "sequence": 1},
-        {"frame": -1, "sequence": 1},
-        {"frame": None, "sequence": 1},
-        {"frame": "0", "sequence": 1},
-        {"frame": 0},
-        {"frame": 0, "sequence": "1"},
+        {"frame": 3, "sequence": 1, "captured": 1.0},
+        {"frame": -1, "sequence": 1, "captured": 1.0},
+        {"frame": None, "sequence": 1, "captured": 1.0},
+        {"frame": "0", "sequence": 1, "captured": 1.0},
+        {"frame": 0, "captured": 1.0},
+        {"frame": 0, "sequence": "1", "captured": 1.0},
+        {"frame": 0, "sequence": 1},
+        {"frame": 0, "sequence": 1, "captured": "1"},
         {},
         [],
         7,
@@ -126,36 +154,40 @@ def test_a_worker_that_speaks_nonsense_is_ended(ends, nonsense):
     receiver, sender = ends
     send(sender._link, nonsense)
     with pytest.raises(EndedError):
-        receiver.take(1.0)
+        receiver.take()
 
 
 def test_a_slot_that_the_keeper_holds_is_not_taken_again(ends):
     receiver, sender = ends
     put(sender, 1)
-    receiver.take(1.0)
-    send(sender._link, {"frame": 0, "sequence": 99})
+    receiver.take()
+    send(sender._link, {"frame": 0, "sequence": 99, "captured": 1.0})
     with pytest.raises(EndedError):
-        receiver.take(1.0)
+        receiver.take()
 
 
 def test_an_old_sequence_number_is_refused(ends):
     receiver, sender = ends
     put(sender, 1)
-    send(sender._link, {"frame": 1, "sequence": 1})
+    send(sender._link, {"frame": 1, "sequence": 1, "captured": 1.0})
     with pytest.raises(EndedError, match="comes after"):
-        receiver.take(1.0)
+        receiver.take()
 
 
 @given(st.binary(min_size=1, max_size=200))
 def test_no_bytes_whatever_pass_for_a_frame(data):
     taken = take_raw(data)
-    assert taken is None or "say" in json.loads(data)
+    assert taken is None or {"say", "tell"} & set(json.loads(data))
 
 
 VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.lists(st.integers()))
 
 
-@given(st.dictionaries(st.sampled_from(["frame", "sequence", "say", "free", "else"]), VALUES, max_size=4))
+@given(
+    st.dictionaries(
+        st.sampled_from(["frame", "sequence", "captured", "say", "tell", "free", "else"]), VALUES, max_size=4
+    )
+)
 def test_no_message_whatever_does_more_than_end_the_worker(message):
     taken = take_raw(json.dumps(message).encode())
     if taken is not None and taken.frame is not None:
@@ -174,7 +206,7 @@ def take_raw(data):
     receiver.started()
     try:
         os.write(theirs, data)
-        return receiver.take(1.0)
+        return receiver.take()
     except EndedError:
         return None
     finally:
@@ -196,10 +228,11 @@ def test_a_worker_that_floods_does_not_hold_the_keeper_up(ends):
     thread = threading.Thread(target=flood)
     thread.start()
     for _ in range(20):
-        assert receiver.take(1.0).trouble == "me, me, me"
+        select.select([receiver], [], [], 10)
+        assert receiver.take().trouble == "me, me, me"
     flooding.set()
-    while receiver.take(0.1).heard:
-        pass
+    while thread.is_alive():
+        receiver.take()
     thread.join(10)
     assert not thread.is_alive()
 

@@ -37,9 +37,9 @@ OTHER = Device(Path("/dev/video5"), "Laptop Webcam", "uvcvideo", CAPTURE | STREA
 @given(st.binary(max_size=15), st.binary(max_size=31), st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
 def test_the_capabilities_are_those_of_the_node_where_the_driver_tells_them(driver, card, all_caps, own):
     data = struct.pack("=16s32s32sIII12x", driver, card, b"", 1, all_caps, own)
-    name, label, capabilities = parse_capability(data)
+    name, label, bus, capabilities = parse_capability(data)
     assert capabilities == (own if all_caps & DEVICE_CAPS else all_caps)
-    assert "\0" not in name + label
+    assert "\0" not in name + label + bus
 
 
 def test_a_format_has_four_letters():
@@ -49,15 +49,15 @@ def test_a_format_has_four_letters():
 
 
 def test_auto_takes_the_first_real_webcam_and_never_a_loopback_a_metadata_node_or_an_infrared_camera():
-    assert choose_camera("auto", [INFRARED, OURS, METADATA, WEBCAM, OTHER]) == WEBCAM.path
+    assert choose_camera("auto", [INFRARED, OURS, METADATA, WEBCAM, OTHER]) == WEBCAM
     assert [usable(device) for device in (WEBCAM, METADATA, INFRARED, OURS, OTHER)] == [True, False, False, False, True]
 
 
 def test_a_webcam_can_be_chosen_by_a_part_of_its_name_or_by_its_path(tmp_path):
-    assert choose_camera("laptop", [WEBCAM, OTHER]) == OTHER.path
+    assert choose_camera("laptop", [WEBCAM, OTHER]) == OTHER
     node = tmp_path / "video7"
     node.touch()
-    assert choose_camera(str(node), []) == node
+    assert choose_camera(str(node), []).path == node
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The frame loop, with every stage failing in turn: in no case does a raw frame leave."""
 
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,13 +12,16 @@ from vcam.errors import CameraLostError
 from vcam.frame import RawFrame, SafeFrame, empty, planes
 from vcam.settings import LookSettings, Settings
 from vcam.slots import EndedError
+from vcam.swap import Networks
+from vcam.v4l2 import Device
 
 
 class Keeper:
     """The other end of the link: takes so many frames, then is gone."""
 
     def __init__(self, count, settings=None):
-        self.count, self.sent, self.said, self.trees = count, [], [], settings or [Settings()]
+        self.count, self.sent, self.said, self.told, self.trees = count, [], [], [], settings or [Settings()]
+        self.wanted = True
 
     @property
     def settings(self):
@@ -27,7 +31,7 @@ class Keeper:
     def slot(self):
         yield empty(640, 480)
 
-    def send(self, frame):
+    def send(self, frame, captured):
         assert isinstance(frame, SafeFrame)
         self.sent.append(frame)
         if len(self.sent) == self.count:
@@ -36,6 +40,9 @@ class Keeper:
     def say(self, sentence):
         self.said.append(sentence)
 
+    def tell(self, facts):
+        self.told.append(facts)
+
     def listen(self, timeout):
         if len(self.said) > 3:
             raise EndedError("gone")
@@ -43,6 +50,8 @@ class Keeper:
 
 class Webcam:
     """The sample with the secret; raises what it is told to after so many frames."""
+
+    device, about = Device(Path("/dev/video0"), "Webcam"), {"name": "Webcam"}
 
     def __init__(self, sample, trouble=None, after=3):
         self.sample, self.trouble, self.after, self.sequence = sample, trouble, after, 0
@@ -62,6 +71,10 @@ class Webcam:
         pass
 
 
+def networks():
+    return Networks(Settings().network, lambda wish: Box(), lambda facts: None)
+
+
 def shows_the_room(frames):
     return any(secret_of(planes(frame.pixels)[0]) > 0.02 for frame in frames)
 
@@ -69,7 +82,7 @@ def shows_the_room(frames):
 def test_every_frame_of_a_good_stream_is_composed_by_its_own_mask(sample):
     keeper = Keeper(12)
     with pytest.raises(EndedError):
-        worker.stream(Webcam(sample), Box(), keeper)
+        worker.stream(Webcam(sample), networks(), keeper)
     assert len(keeper.sent) == 12
     assert not shows_the_room(keeper.sent)
 
@@ -85,7 +98,7 @@ def test_an_exception_on_the_way_to_the_mask_blurs_the_whole_frame(sample, monke
     monkeypatch.setattr(f"vcam.{module_and_stage}", broken)
     keeper = Keeper(5)
     with pytest.raises(EndedError):
-        worker.stream(Webcam(sample), Box(), keeper)
+        worker.stream(Webcam(sample), networks(), keeper)
     assert not shows_the_room(keeper.sent)
     for frame in keeper.sent:
         luma = planes(frame.pixels)[0].astype(int)
@@ -102,7 +115,7 @@ def test_an_exception_in_the_compositor_lets_nothing_leave(sample, monkeypatch, 
     monkeypatch.setattr(f"vcam.compositor.{stage}", broken)
     keeper = Keeper(5)
     with pytest.raises(ZeroDivisionError):
-        worker.stream(Webcam(sample), Box(), keeper)
+        worker.stream(Webcam(sample), networks(), keeper)
     assert keeper.sent == []
 
 
@@ -117,7 +130,7 @@ def test_a_mask_that_comes_for_another_frame_lets_nothing_leave(sample, monkeypa
     monkeypatch.setattr(worker, "mask_or_none", late)
     keeper = Keeper(5)
     with pytest.raises(ValueError, match="can't serve frame"):
-        worker.stream(Webcam(sample), Box(), keeper)
+        worker.stream(Webcam(sample), networks(), keeper)
     assert len(keeper.sent) == 1
 
 
@@ -136,33 +149,33 @@ def test_settings_that_change_in_mid_frame_count_from_the_next_frame_on(sample):
 
     keeper = Fickle(20)
     with pytest.raises(EndedError):
-        worker.stream(Webcam(sample), Box(), keeper)
-    assert keeper.reads == 20
+        worker.stream(Webcam(sample), networks(), keeper)
+    assert keeper.reads == 21  # one at the start of the stream, and one for each frame
     assert not shows_the_room(keeper.sent)
 
 
 def test_a_lost_webcam_is_told_and_opened_again(sample):
     opened = []
 
-    def open_camera():
+    def open_camera(camera, output, known):
         opened.append(1)
         return Webcam(sample, CameraLostError("the webcam /dev/video0 is unplugged"))
 
     keeper = Keeper(1000)
     with pytest.raises(EndedError):
-        worker.work(keeper, Box(), open_camera)
+        worker.work(keeper, networks(), open_camera)
     assert len(opened) == 4
     assert set(keeper.said) == {"the webcam /dev/video0 is unplugged"}
     assert len(keeper.sent) == 12
 
 
 def test_a_webcam_that_can_not_be_opened_is_told_too():
-    def open_camera():
+    def open_camera(camera, output, known):
         raise CameraLostError("there is no webcam; plug one in")
 
     keeper = Keeper(1)
     with pytest.raises(EndedError):
-        worker.work(keeper, Box(), open_camera)
+        worker.work(keeper, networks(), open_camera)
     assert keeper.said == ["there is no webcam; plug one in"] * 4
 
 
@@ -177,5 +190,5 @@ def test_a_frame_for_which_there_is_no_slot_is_dropped(sample):
 
     keeper, webcam = Busy(5), Webcam(sample)
     with pytest.raises(EndedError):
-        worker.stream(webcam, Box(), keeper)
+        worker.stream(webcam, networks(), keeper)
     assert webcam.sequence == 10

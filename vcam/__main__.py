@@ -163,17 +163,22 @@ def overrides(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """The service."""
-    from vcam import keeper
+    import asyncio
+    from contextlib import ExitStack
+
+    from vcam.crew import Crew
+    from vcam.keeper import Life, keep
     from vcam.log import set_up_log
-    from vcam.loopback import Loopback
+    from vcam.loopback import open_loopbacks
 
     set_up_log()
-    life = keeper.Life(settings, lambda: load_settings(overrides(arguments)))
+    life = Life(settings, lambda: load_settings(overrides(arguments)))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, life.stop)
     signal.signal(signal.SIGHUP, life.reload)
-    with Loopback(settings.output) as output:
-        keeper.run(life, output)
+    with ExitStack() as stack:
+        outputs = [stack.enter_context(output) for output in open_loopbacks(settings.output)]
+        asyncio.run(keep(life, outputs, Crew(settings)))
     return 0
 
 

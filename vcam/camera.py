@@ -1,6 +1,7 @@
 """The physical webcam, through OpenCV's V4L2 backend: raw MJPEG or YUYV, the newest frame, never an old one."""
 
 import logging
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from threading import Condition, Event, Thread
@@ -27,21 +28,44 @@ FIRST = 6.0  # the same before its first picture: some take their time
 DAMAGED = 30  # pictures in a row that can't be decoded
 
 
-def choose_camera(wanted: str, found: list[Device] | None = None) -> Path:
-    """The webcam that `wanted` means: a path, a part of a name, or "auto" for the first real one. A loopback device
-    is only taken by its path: reading our own output would feed it back. Raises CameraLostError.
+def choose_camera(wanted: str, found: list[Device] | None = None, known: Device | None = None) -> Device:
+    """The webcam that `wanted` means: a path, a part of a name, or "auto" for the first real one; best the one that is
+    `known` from before, wherever it is now. A loopback device is only taken by its path: reading our own output would
+    feed it back. Raises CameraLostError.
     """
+    found = devices() if found is None else found
+    cameras = [device for device in found if usable(device)]
     if wanted.startswith("/"):
-        if not Path(wanted).exists():
+        path = Path(wanted).resolve()  # of /dev/v4l/by-id too
+        there = [device for device in found if device.path == path]
+        again = [] if known is None else [device for device in cameras if same(device, known)]
+        if there and (not again or there[0] in again):
+            return there[0]
+        if again:
+            return again[0]
+        if not path.exists():
             raise CameraLostError(f"there is no webcam {wanted}; plug it in, or choose another one (segblur devices)")
-        return Path(wanted)
-    cameras = [device for device in (devices() if found is None else found) if usable(device)]
+        return Device(path, path.name)
     if wanted != "auto":
         cameras = [device for device in cameras if wanted.lower() in device.name.lower()]
     if not cameras:
         which = "" if wanted == "auto" else f" named {wanted}"
         raise CameraLostError(f"there is no webcam{which}; plug one in, or choose one (segblur devices)")
-    return cameras[0].path
+    return next((device for device in cameras if known is not None and same(device, known)), cameras[0])
+
+
+def same(device: Device, known: Device) -> bool:
+    """Whether these are one webcam: numbers change, and the socket that it is plugged into may."""
+    return not device.is_loopback and device.name == known.name
+
+
+def stable_path(path: Path, links: Sequence[Path] = (Path("/dev/v4l/by-id"), Path("/dev/v4l/by-path"))) -> str:
+    """The name under which udev finds this webcam again, whatever number it gets; "" where it has none."""
+    for folder in links:
+        for link in sorted(folder.glob("*")):
+            if link.resolve() == path:
+                return str(link)
+    return ""
 
 
 def usable(device: Device) -> bool:
@@ -52,11 +76,20 @@ def usable(device: Device) -> bool:
 class WebCamera:
     """An open webcam. A thread of its own always waits for the next frame and keeps the newest, undecoded."""
 
-    def __init__(self, camera: CameraSettings, output: OutputSettings) -> None:
-        """Open and agree on a format. Raises CameraLostError."""
+    def __init__(self, camera: CameraSettings, output: OutputSettings, known: Device | None = None) -> None:
+        """Open and agree on a format. `known` is the webcam that was used last. Raises CameraLostError."""
         self._output = output
-        self.path = choose_camera(camera.device)
+        self.device = choose_camera(camera.device, known=known)
+        self.path = self.device.path
         self._fourcc, self._capture = self._open(camera)
+        self.about = {
+            "name": self.device.name,
+            "path": str(self.path),
+            "id": stable_path(self.path),
+            "format": self._fourcc,
+            "size": [int(self._capture.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)],
+            "fps": self._capture.get(cv2.CAP_PROP_FPS),
+        }
         self._news = Condition()
         self._newest: tuple[int, float, NDArray[Any]] | None = None
         self._sequence, self._lost, self._damaged = 0, "", 0

@@ -20,7 +20,7 @@ from vcam.loopback import find_loopback
 from vcam.mask import Complaints, Segment, mask_or_none
 from vcam.pictures import write_picture
 from vcam.settings import OutputSettings, Settings
-from vcam.v4l2 import Device, devices
+from vcam.v4l2 import Device
 from vcam.video import blur_video
 from vcam.worker import Camera
 from vcam.yuv import to_bgr
@@ -48,7 +48,7 @@ def make_plan(settings: Settings, window: Callable[[], bool], found: list[Device
     webcam = loopback = None
     missing = []
     try:
-        webcam = choose_camera(settings.camera.device, devices() if found is None else found)
+        webcam = choose_camera(settings.camera.device, found).path
     except CameraLostError as error:
         if settings.camera.device != "auto":
             raise

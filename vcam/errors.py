@@ -13,6 +13,12 @@ class SettingsError(SegBlurError):
     exit_code = 78
 
 
+class DeviceLostError(SegBlurError):
+    """The GPU fails, or has no memory left: the process can't mend it, another may (EX_TEMPFAIL of sysexits.h)."""
+
+    exit_code = 75
+
+
 class CameraLostError(SegBlurError):
     """The source of pictures is missing, busy, silent or gone; trying again may help."""
 

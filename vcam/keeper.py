@@ -1,35 +1,46 @@
 """The process that owns the virtual camera and never dies. It holds no raw frame, and imports neither torch nor cv2.
 
 Everything that can go wrong happens in the worker; here that is seen as silence or as the end of a connection, and
-answered with a placeholder and another worker.
+answered with a placeholder and another worker. While nobody watches there is nothing to do.
 """
 
 import logging
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from time import monotonic, sleep
+from math import inf
+from time import monotonic
 from typing import Protocol
 
+from vcam.bell import Bell
+from vcam.crew import Crew
 from vcam.errors import SettingsError
 from vcam.frame import SafeFrame
 from vcam.placeholder import paint
 from vcam.settings import Settings
-from vcam.slots import EndedError, Receiver, Update
+from vcam.slots import Update
+from vcam.systemd import notify, watchdog_interval
+from vcam.viewers import Viewers
 
 log = logging.getLogger("segblur.keeper")
 
-WORKER = (sys.executable, "-P", "-m", "vcam.worker")  # -P: no module of the folder that happens to be the current
 TICK = 0.2  # seconds; a reader gets a frame at least this often, because browsers give up after one second
-LATE = 1.0  # after so long without a fresh frame a placeholder takes the place of the last one
-HUNG = 5.0  # after so long without a word the worker is killed
-LOADING = 180.0  # the same before its first frame or trouble: importing torch from a cold disk takes its time
-BACK_OFF = (0.0, 0.5, 2.0, 5.0, 10.0)  # seconds before the next worker, by how many in a row never showed a frame
+REST = 1.0  # seconds between two looks at a worker whose pictures nobody watches
+IDLE = 15.0  # seconds between two looks at everything while there is nothing to do
+CHECK = 2.0  # seconds between two looks at what the kernel made of the devices, while there is something to do
+VERIFY = 20.0  # seconds after which it is asked anew who watches, in case a sign was lost
+LATE = 2.0  # after so long without a fresh frame a placeholder takes the place of the last one
+
+STARTING, STOPPED = "SegBlur is starting", "SegBlur has stopped"
+PAUSED, ASLEEP, LATE_TEXT = "SegBlur is paused", "The computer goes to sleep", "The picture is late"
+READY = "One moment, the webcam is being switched on"
 
 
 class Output(Protocol):
-    """Where frames go."""
+    """Where frames go. Only `prime` raises: a device that is lost later is opened again by itself."""
+
+    @property
+    def viewers(self) -> Viewers:
+        """Who watches."""
+        ...
 
     def prime(self, frame: SafeFrame) -> None:
         """Write the first frame and check what the device made of it. Raises OutputError."""
@@ -43,24 +54,29 @@ class Output(Protocol):
         """Overwrite all old frames."""
         ...
 
+    def check(self, frame: SafeFrame) -> None:
+        """See whether the device is as it was, and open one that was lost again, with this frame."""
+        ...
+
 
 class Life:
-    """The two wishes from outside: to stop, and to read the settings again.
-
-    Plain flags that signal handlers set: an Event's lock may be held by the very code that the signal interrupted.
-    """
+    """The wishes from outside. Plain flags that signal handlers and clients set, and a bell that they ring."""
 
     def __init__(self, settings: Settings, load: Callable[[], Settings] | None = None) -> None:
         self.settings, self.load = settings, load
+        self.paused = self.asleep = False
+        self.bell = Bell()
         self._stop = self._reload = False
 
     def stop(self, *_: object) -> None:
         """A signal handler's whole work."""
         self._stop = True
+        self.bell.ring()
 
     def reload(self, *_: object) -> None:
         """A signal handler's whole work."""
         self._reload = True
+        self.bell.ring()
 
     def ends(self) -> bool:
         """Whether to stop."""
@@ -68,85 +84,132 @@ class Life:
 
     def reloads(self) -> bool:
         """Whether to read the settings again; asked once for each wish."""
-        if not self._reload:
-            return False
-        self._reload = False
-        return True
+        wished, self._reload = self._reload, False
+        return wished
 
 
-def run(life: Life, output: Output, worker: Sequence[str] = WORKER) -> None:
-    """Keep frames coming until told to stop; workers come and go. `worker` is the command that starts one.
-    Raises SettingsError where the first worker finds that it can't work with them.
+class Screen:
+    """The virtual cameras that show one picture. Nothing is written to one that nobody watches."""
+
+    def __init__(self, outputs: Sequence[Output]) -> None:
+        self._outputs = outputs
+        self._watched = [False] * len(outputs)
+        self._shown: SafeFrame | None = None
+        self._at = self._checked = self._verified = 0.0
+
+    def files(self) -> list[int]:
+        """What becomes readable when somebody comes or goes."""
+        return [file for output in self._outputs if (file := output.viewers.fileno()) >= 0]
+
+    def unsure(self) -> bool:
+        """Whether to look again soon."""
+        return any(output.viewers.unsure() for output in self._outputs)
+
+    def look(self, rest: SafeFrame, now: float) -> bool:
+        """Whether somebody watches any of them. `rest` takes the place of all frames of one that was just left."""
+        if now - self._checked > CHECK:
+            self._checked = now
+            for output in self._outputs:
+                output.check(rest)
+        if now - self._verified > VERIFY:
+            self._verified = now
+            for output in self._outputs:
+                output.viewers.verify()
+        for number, output in enumerate(self._outputs):
+            watched = output.viewers.look()
+            if self._watched[number] and not watched:
+                output.scrub(rest)
+            elif watched and not self._watched[number]:
+                self._shown = None  # whoever comes gets a frame at once
+            self._watched[number] = watched
+        return any(self._watched)
+
+    def show(self, frame: SafeFrame, now: float) -> None:
+        """Write a frame that is new, and an old one before anybody loses patience."""
+        if frame is self._shown and now - self._at < TICK / 2:
+            return
+        self._shown, self._at = frame, now
+        for output, watched in zip(self._outputs, self._watched, strict=True):
+            if watched:
+                output.send(frame)
+
+    def everywhere(self, frame: SafeFrame) -> None:
+        """Overwrite all frames of all cameras, watched or not."""
+        for output in self._outputs:
+            output.scrub(frame)
+
+    def prime(self, frame: SafeFrame) -> None:
+        """Make cameras of them that other programs list. Raises OutputError."""
+        for output in self._outputs:
+            output.prime(frame)
+
+
+class Picture:
+    """What is to be shown: a live frame, or a placeholder that says why there is none."""
+
+    def __init__(self, say: Callable[[str], SafeFrame]) -> None:
+        self._say = say
+        self._frame: SafeFrame | None = None
+        self.rest()
+
+    def rest(self) -> None:
+        """Nobody watches: what comes next is live, or a reason."""
+        self.sentence, self._frame, self._fresh = READY, None, 0.0
+
+    def take(self, update: Update, now: float) -> None:
+        """What the worker had to tell."""
+        if update.frame is not None:
+            if self.sentence not in ("", LATE_TEXT):
+                log.info("live frames flow")
+            self.sentence, self._frame, self._fresh = "", update.frame, now
+        elif update.trouble:
+            self.sentence = update.trouble
+        elif not self.sentence and now - self._fresh > LATE:
+            self.sentence = LATE_TEXT
+
+    def frame(self) -> SafeFrame:
+        """The one to show now."""
+        return self._say(self.sentence) if self.sentence or self._frame is None else self._frame
+
+
+async def keep(life: Life, outputs: Sequence[Output], crew: Crew) -> None:
+    """Keep frames coming for whoever watches, until told to stop. Raises OutputError where a device can't be had, and
+    SettingsError where the first worker finds that it can't work with them.
     """
     width, height = life.settings.output.width, life.settings.output.height
 
     def say(sentence: str) -> SafeFrame:
         return paint(sentence, width, height)
 
-    output.prime(say("SegBlur is starting"))
-    why, failures, ever = "SegBlur is starting", 0, False
-    dying: list[Worker] = []
+    screen, picture = Screen(outputs), Picture(say)
+    idle = min(IDLE, (watchdog_interval() or IDLE) / 3)
+    watched_at = -inf
+    screen.prime(say(STARTING))
+    notify("READY=1")
     try:
         while not life.ends():
-            wait(life, output, say(why), BACK_OFF[min(failures, len(BACK_OFF) - 1)])
-            dying = [dead for dead in dying if not dead.gone()]
-            try:
-                process = Worker(life.settings, worker)
-            except OSError as error:
-                log.error("no worker can be started (%s); trying again", error)
-                failures += 1
-                continue
-            with process:
-                lived = show(life, output, process, say, why)
-            dying.append(process)
-            failures, ever = (0, True) if lived else (failures + 1, ever)
-            if life.ends():
-                break
-            if process.code == SettingsError.exit_code and not ever:
-                raise SettingsError("")  # the worker has said why
-            log.warning("%s; starting another", process.epitaph)
-            why = "SegBlur is starting again"
+            now = monotonic()
+            watched = screen.look(say(READY), now)
+            watched_at = now if watched else watched_at
+            wanted = not (life.paused or life.asleep) and now - watched_at <= life.settings.camera.linger
+            picture.take(crew.turn(wanted, now), now)
+            if watched and wanted:
+                screen.show(picture.frame(), now)
+            elif watched:
+                screen.show(say(PAUSED if life.paused else ASLEEP), now)
+            if not wanted:
+                picture.rest()
+            if life.reloads():
+                reload(life, crew)
+            notify("WATCHDOG=1")
+            pause = TICK if watched or screen.unsure() else REST if crew.pid else idle
+            await life.bell.wait(pause, [*screen.files(), *crew.files()])
     finally:
-        output.scrub(say("SegBlur has stopped"))
+        crew.dismiss()
+        screen.everywhere(say(STOPPED))
 
 
-def show(life: Life, output: Output, worker: "Worker", say: Callable[[str], SafeFrame], why: str) -> bool:
-    """Take, write, tell, until the worker ends; whether it ever showed a frame."""
-    frame, fresh, heard, lived = say(why), monotonic(), monotonic(), False
-    while not life.ends():
-        try:
-            update = worker.take(TICK)
-        except EndedError as reason:
-            worker.mourn(str(reason))
-            return lived
-        now = monotonic()
-        heard = now if update.heard else heard
-        if update.frame is not None:
-            if not lived:
-                log.info("live frames flow")
-            frame, fresh, lived = update.frame, now, True
-        elif update.trouble:
-            frame, fresh = say(update.trouble), now + HUNG
-        elif lived and now - fresh > LATE:
-            frame = say("The picture is late")
-        output.send(frame)
-        if now - heard > (HUNG if worker.spoke else LOADING):
-            worker.mourn(f"silent for {now - heard:.0f} s")
-            return lived
-        if life.reloads():
-            reload(life, worker)
-    return lived
-
-
-def wait(life: Life, output: Output, frame: SafeFrame, seconds: float) -> None:
-    """Show one frame for a while."""
-    until = monotonic() + seconds
-    while monotonic() < until and not life.ends():
-        output.send(frame)
-        sleep(TICK)
-
-
-def reload(life: Life, worker: "Worker") -> None:
+def reload(life: Life, crew: Crew) -> None:
     """Read the settings again; what can't be used, or not without another start, changes nothing."""
     if life.load is None:
         return
@@ -155,63 +218,8 @@ def reload(life: Life, worker: "Worker") -> None:
     except SettingsError as error:
         log.error("%s; the settings stay as they are", error)
         return
-    if wanted.model_copy(update={"look": life.settings.look}) != life.settings:
-        log.warning("only the section look changes without a new start; the rest stays as it is")
-    life.settings = life.settings.model_copy(update={"look": wanted.look})
-    worker.tell(life.settings)
+    if wanted.output != life.settings.output:
+        log.warning("the section output changes with the next start")
+    life.settings = wanted.model_copy(update={"output": life.settings.output})
+    crew.tell(life.settings)
     log.info("settings read again")
-
-
-class Worker:
-    """One worker process and the connection to it. Leaving the `with` block ends it, whatever state it is in."""
-
-    def __init__(self, settings: Settings, command: Sequence[str]) -> None:
-        """Start it. Raises OSError where the machine has no memory, process or descriptor left."""
-        self._link = Receiver(settings.output.width, settings.output.height)
-        try:
-            files = self._link.descriptors()
-            self._process = subprocess.Popen(
-                [*command, *map(str, files)], pass_fds=files, stdin=subprocess.DEVNULL, start_new_session=True
-            )
-        except OSError:
-            self._link.close()
-            raise
-        finally:
-            self._link.started()
-        self.spoke = False
-        self.code: int | None = None
-        self.epitaph = "the worker was stopped"
-        self.tell(settings)
-
-    def tell(self, settings: Settings) -> None:
-        """Tell it the settings; a worker that is gone is noticed at the next `take`."""
-        with suppress(EndedError):
-            self._link.tell(settings)
-
-    def take(self, timeout: float) -> Update:
-        """What it has to tell. Raises EndedError."""
-        update = self._link.take(timeout)
-        self.spoke = self.spoke or update.frame is not None or bool(update.trouble)
-        return update
-
-    def mourn(self, reason: str) -> None:
-        """Note how it ended: by itself, which its exit code tells, or by being silent."""
-        try:
-            self.code = self._process.wait(TICK)
-            self.epitaph = f"the worker ended with code {self.code}"
-        except subprocess.TimeoutExpired:
-            self.epitaph = f"the worker had to be killed ({reason})"
-
-    def gone(self) -> bool:
-        """Whether the process has ended altogether."""
-        return self._process.poll() is not None
-
-    def __enter__(self) -> "Worker":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        # A stopped one would hear nothing else. One that hangs in a driver dies late or never: see `gone`.
-        self._link.close()
-        self._process.kill()
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(TICK)

@@ -40,6 +40,9 @@ class CameraSettings(Section):
     )
     format: Literal["auto", "mjpeg", "yuyv"] = Field("auto", description="what to ask the webcam for")
     fps: int = Field(30, ge=5, le=120, description="frames a second to ask the webcam for")
+    linger: float = Field(
+        5.0, ge=0.0, le=3600.0, description="seconds for which the webcam stays on after the last program has left"
+    )
 
 
 class OutputSettings(Section):
@@ -87,6 +90,9 @@ class NetworkSettings(Section):
         ("person",), min_length=1, description="what stays sharp, with commas between; the shipped weights know person"
     )
     threads: int = Field(1, ge=1, le=64, description="CPU threads of the network")
+    warm: float = Field(
+        300.0, ge=0.0, le=86400.0, description="seconds for which the network stays in memory while nobody watches"
+    )
 
     @field_validator("weights")
     @classmethod

@@ -5,8 +5,8 @@ is never written while it is read, whatever happens to either process: killed, s
 the socket belong to one pair of processes; a new worker gets new ones, so an old one can't disturb it. What the
 keeper takes is the newest frame that is there; it hands older ones back at once.
 
-Messages are JSON. Worker to keeper: {"frame": slot, "sequence": n} and {"say": text}; keeper to worker:
-{"free": slot} and {"settings": tree}.
+Messages are JSON. Worker to keeper: {"frame": slot, "sequence": n, "captured": seconds}, {"say": text} and
+{"tell": facts}; keeper to worker: {"free": slot}, {"settings": tree} and {"stream": whether the webcam is wanted}.
 """
 
 import fcntl
@@ -17,7 +17,7 @@ import select
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -37,11 +37,14 @@ class EndedError(Exception):
 
 @dataclass(frozen=True)
 class Update:
-    """What the worker had to tell: a fresh frame, or a sentence about trouble, or neither."""
+    """What the worker had to tell: a fresh frame, or a sentence about trouble, or neither; and facts."""
 
     frame: SafeFrame | None = None
     trouble: str = ""
     heard: bool = False
+    facts: dict[str, Any] = field(default_factory=dict)  # what it knows: of the webcam, the network, its own times
+    captured: float = 0.0  # time.monotonic() when the webcam's driver handed the frame's original over, in seconds
+    dropped: int = 0  # frames that a newer one overtook
 
 
 def views(memory: mmap.mmap, width: int, height: int) -> list[I420]:
@@ -91,8 +94,6 @@ class Receiver:
         self._slots = views(mmap.mmap(self._file, 0), width, height)
         self._link, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._link.setblocking(False)  # a worker that doesn't listen must not hold the keeper up
-        self._poll = select.poll()
-        self._poll.register(self._link, select.POLLIN)
         self._shown: int | None = None
         self._newest = -1
 
@@ -109,20 +110,34 @@ class Receiver:
         """Give the worker its settings, or new ones. Raises EndedError."""
         send(self._link, {"settings": settings.model_dump(mode="json")})
 
-    def take(self, timeout: float) -> Update:
-        """The newest frame and the latest trouble, waiting up to `timeout` seconds for something. The frame stays
-        untouched until the next one is taken. Raises EndedError.
+    def want(self, stream: bool) -> None:
+        """Tell the worker whether the webcam is wanted. Raises EndedError."""
+        send(self._link, {"stream": stream})
+
+    def fileno(self) -> int:
+        """Readable when there is something to take."""
+        return self._link.fileno()
+
+    def take(self) -> Update:
+        """The newest frame, the latest trouble and all facts that are there. The frame stays untouched until the next
+        one is taken. Raises EndedError.
         """
-        if not self._poll.poll(timeout * 1000):
-            return Update()
         fresh: int | None = None
-        trouble = ""
+        trouble, heard, dropped = "", False, 0
+        when = 0.0
+        facts: dict[str, Any] = {}
         for message in receive(self._link):
+            heard = True
             if "say" in message:
                 trouble = str(message["say"])[:LONGEST_SENTENCE]
                 continue
-            slot, sequence = message.get("frame"), message.get("sequence")
-            if type(slot) is not int or type(sequence) is not int or slot not in range(SLOTS):
+            if isinstance(message.get("tell"), dict):
+                facts |= message["tell"]
+                continue
+            slot, sequence, captured = message.get("frame"), message.get("sequence"), message.get("captured")
+            if type(slot) is not int or type(sequence) is not int or type(captured) is not float:
+                raise EndedError(f"{message} is not a frame")
+            if slot not in range(SLOTS):
                 raise EndedError(f"{message} is not a frame")
             if slot in (fresh, self._shown):
                 raise EndedError(f"{message} is not a frame that can be taken")
@@ -130,12 +145,13 @@ class Receiver:
                 raise EndedError(f"frame {sequence} comes after frame {self._newest}")
             self._newest = sequence
             self._free(fresh)
-            fresh, trouble = slot, ""
+            dropped += fresh is not None
+            fresh, trouble, when = slot, "", captured
         if fresh is None:
-            return Update(trouble=trouble, heard=True)
+            return Update(None, trouble, heard, facts)
         self._free(self._shown)
         self._shown = fresh
-        return Update(seal(self._slots[fresh]), trouble, heard=True)
+        return Update(seal(self._slots[fresh]), trouble, heard, facts, when, dropped)
 
     def _free(self, slot: int | None) -> None:
         if slot is not None:
@@ -156,6 +172,7 @@ class Sender:
         self._slots: list[I420] = []
         self._free: set[int] = set()
         self._sequence = 0
+        self.wanted = False  # whether somebody watches, as the keeper last said
         self._told: list[Settings] = []  # the newest tree, once there is one
         while not self._told:
             self.listen(None)
@@ -173,6 +190,8 @@ class Sender:
         for message in receive(self._link):
             if "free" in message:
                 self._free.add(message["free"])
+            if "stream" in message:
+                self.wanted = bool(message["stream"])
             if "settings" in message:
                 self._told = [Settings.model_validate(message["settings"])]
 
@@ -183,14 +202,20 @@ class Sender:
         number = min(self._free, default=None)
         yield None if number is None else self._slots[number]
 
-    def send(self, frame: SafeFrame) -> None:
-        """Hand over a frame that was composed in a slot. Raises EndedError; TypeError for what is not a SafeFrame."""
+    def send(self, frame: SafeFrame, captured: float) -> None:
+        """Hand over a frame that was composed in a slot, and tell when its original was captured. Raises EndedError;
+        TypeError for what is not a SafeFrame.
+        """
         if not isinstance(frame, SafeFrame):
             raise TypeError("only a SafeFrame may leave the worker")
         number = next(n for n in self._free if self._slots[n] is frame.pixels)
         self._free.remove(number)
         self._sequence += 1
-        send(self._link, {"frame": number, "sequence": self._sequence})
+        send(self._link, {"frame": number, "sequence": self._sequence, "captured": captured})
+
+    def tell(self, facts: dict[str, Any]) -> None:
+        """Tell the keeper something that its status is to know. Raises EndedError."""
+        send(self._link, {"tell": facts})
 
     def say(self, sentence: str) -> None:
         """Tell the keeper of trouble, shown until the next frame; "" only says: still alive. Raises EndedError."""

@@ -44,6 +44,7 @@ class Device:
     capabilities: int = 0
     formats: tuple[Format, ...] = ()
     trouble: str = field(default="")  # why it could not be asked
+    bus: str = ""  # where it is plugged in
 
     @property
     def is_loopback(self) -> bool:
@@ -76,8 +77,8 @@ def ask(path: Path, name: str) -> Device:
     except OSError as error:
         return Device(path, name, trouble=error.strerror or str(error))
     try:
-        driver, card, capabilities = query(handle)
-        return Device(path, card or name, driver, capabilities, tuple(formats(handle)))
+        driver, card, bus, capabilities = query(handle)
+        return Device(path, card or name, driver, capabilities, tuple(formats(handle)), bus=bus)
     except OSError as error:
         return Device(path, name, trouble=error.strerror or str(error))
     finally:
@@ -89,18 +90,18 @@ def devices(sysfs: Path = SYSFS) -> list[Device]:
     return [ask(path, name) for path, name in nodes(sysfs)]
 
 
-def query(handle: int) -> tuple[str, str, int]:
-    """Driver, card name and the capabilities of this very node (VIDIOC_QUERYCAP)."""
+def query(handle: int) -> tuple[str, str, str, int]:
+    """Driver, card name, bus and the capabilities of this very node (VIDIOC_QUERYCAP)."""
     data = bytearray(104)
     fcntl.ioctl(handle, QUERYCAP, data)
     return parse_capability(bytes(data))
 
 
-def parse_capability(data: bytes) -> tuple[str, str, int]:
-    """Struct v4l2_capability: driver, card, and device_caps where the driver fills them in."""
-    driver, card, _, _, capabilities, device_caps = struct.unpack_from("=16s32s32sIII", data)
+def parse_capability(data: bytes) -> tuple[str, str, str, int]:
+    """Struct v4l2_capability: driver, card, bus, and device_caps where the driver fills them in."""
+    driver, card, bus, _, capabilities, device_caps = struct.unpack_from("=16s32s32sIII", data)
     own = device_caps if capabilities & DEVICE_CAPS else capabilities
-    return text(driver), text(card), own
+    return text(driver), text(card), text(bus), own
 
 
 def text(data: bytes) -> str:

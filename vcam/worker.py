@@ -12,23 +12,28 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 import cv2
 
 from vcam.camera import WebCamera
 from vcam.compositor import compose
-from vcam.errors import CameraLostError, SettingsError
+from vcam.errors import CameraLostError, DeviceLostError, SettingsError
 from vcam.frame import RawFrame
+from vcam.guard import Guard
+from vcam.laps import Laps
 from vcam.log import keep_no_core, set_up_log
-from vcam.mask import Complaints, Segment, mask_or_none
-from vcam.settings import Settings
+from vcam.mask import Complaints, FrameMask, mask_or_none
+from vcam.settings import CameraSettings, OutputSettings
 from vcam.slots import EndedError, Sender
+from vcam.swap import Networks
+from vcam.v4l2 import Device
 
 log = logging.getLogger("segblur.worker")
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 RETRY = 1.0  # seconds between two tries to open a webcam
+BEAT = 2.0  # seconds between two signs of life while nobody watches
 
 
 class Camera(Protocol):
@@ -41,6 +46,16 @@ class Camera(Protocol):
         ...
 
 
+class Webcam(Camera, Protocol):
+    """A camera that may be lost and come back."""
+
+    device: Device  # what it is, to find it again
+    about: dict[str, Any]  # the same for the status
+
+
+OpenWebcam = Callable[[CameraSettings, OutputSettings, Device | None], AbstractContextManager[Webcam]]
+
+
 def main() -> int:
     """The process: `python -m vcam.worker MEMORY SOCKET`, two inherited descriptors. The exit code."""
     set_up_log()
@@ -51,57 +66,88 @@ def main() -> int:
     try:
         link = Sender(int(sys.argv[1]), int(sys.argv[2]))
         link.say("")
-        segment, open_camera = prepare(link.settings)
+        networks = prepare(link)
         link.say("")
-        work(link, segment, open_camera)
+        work(link, networks, WebCamera)
     except EndedError:
         return 0
-    except SettingsError as error:
+    except (SettingsError, DeviceLostError) as error:
         log.error("%s", error)
         return error.exit_code
     return 0
 
 
-def prepare(
-    settings: Settings,
-) -> tuple[Segment, Callable[[], AbstractContextManager[Camera]]]:
-    """The network, ready to run, and how to open the webcam. Raises SettingsError for weights that can't be used."""
-    from vcam.network import load_network  # torch: seconds, so only now
+def prepare(link: Sender) -> Networks:
+    """The network, ready to run. Raises SettingsError for weights that can't be used, DeviceLostError for a GPU."""
+    from vcam.network import load_checked  # torch: seconds, so only now
 
     cv2.setNumThreads(1)
-    return load_network(settings.network), lambda: WebCamera(settings.camera, settings.output)
+    settings = link.settings
+    try:
+        return Networks(settings.network, lambda wish: Guard(load_checked(wish, settings.output)), link.tell)
+    except RuntimeError as error:  # torch's, for want of GPU memory too
+        raise DeviceLostError(f"the network can't be made ready ({error})") from None
 
 
-def work(
-    link: Sender,
-    segment: Segment,
-    open_camera: Callable[[], AbstractContextManager[Camera]],
-) -> None:
-    """Stream whenever there is a webcam, until the keeper is gone (EndedError)."""
+def work(link: Sender, networks: Networks, open_camera: OpenWebcam) -> None:
+    """Stream whenever somebody watches and there is a webcam, until the keeper is gone (EndedError)."""
+    device: Device | None = None  # the webcam that was used last, which may come back under another number
     while True:
+        if not link.wanted:
+            rest(link, networks)
+        settings = link.settings
         try:
-            with open_camera() as camera:
-                stream(camera, segment, link)
+            with open_camera(settings.camera, settings.output, device) as camera:
+                device = camera.device
+                link.tell({"camera": camera.about})
+                stream(camera, networks, link)
         except CameraLostError as trouble:
             log.warning("%s", trouble)
+            link.tell({"camera": None})
             link.say(str(trouble))
             link.listen(RETRY)
+        else:
+            link.tell({"camera": None})
 
 
-def stream(camera: Camera, segment: Segment, link: Sender) -> None:
-    """The life of every frame. Ends by CameraLostError or EndedError."""
-    complain, mask = Complaints(log.warning), None
-    while True:
+def rest(link: Sender, networks: Networks) -> None:
+    """Wait until somebody watches, with everything ready but the webcam."""
+    while not link.wanted:
+        link.say("")
+        link.listen(BEAT)
+        networks.wish(link.settings.network)
+        networks.current()
+
+
+def stream(camera: Camera, networks: Networks, link: Sender) -> None:
+    """The life of every frame, as long as somebody watches this webcam. Raises CameraLostError, DeviceLostError and
+    EndedError.
+    """
+    complain, laps = Complaints(log.warning), Laps(link.tell)
+    mask: FrameMask | None = None
+    network, settings = networks.current(), link.settings
+    wanted = settings.camera
+    while link.wanted and settings.camera == wanted:
         frame = camera.read()
-        if frame is None:
-            link.say("")
-            continue
         with link.slot() as slot:
+            settings = link.settings
+            if frame is None:
+                link.say("")
+                continue
             if slot is None:
                 continue  # the keeper has not taken the last ones: this one is dropped, the next is newer
-            look = link.settings.look
-            mask = mask_or_none(frame, segment, complain, last=mask)
-            link.send(compose(frame, mask, look.blur, out=slot))
+            laps.since("delivery", frame.captured)
+            before, network = network, networks.current()
+            with laps("mask"):
+                mask = mask_or_none(frame, network, complain, last=mask if network is before else None)
+            with laps("compose"):
+                picture = compose(frame, mask, settings.look.blur, out=slot)
+            link.send(picture, frame.captured)
+        if isinstance(network, Guard):
+            network.check()
+        networks.judge(mask is not None)
+        networks.wish(settings.network)
+        laps.report()
 
 
 def leave(code: int) -> NoReturn:

@@ -4,6 +4,7 @@ Without arguments it is the service: the real keeper on the real device. With tw
 real webcam and compositor, and a network that is right for a few frames, wrong for a few, and so on.
 """
 
+import asyncio
 import signal
 import sys
 from itertools import chain, cycle, repeat
@@ -12,12 +13,14 @@ from typing import Any
 from numpy.typing import NDArray
 
 from tests.faulty_worker import FAULTS, Box
-from vcam import keeper
 from vcam.camera import WebCamera
+from vcam.crew import Crew
+from vcam.keeper import Life, keep
 from vcam.log import set_up_log
-from vcam.loopback import Loopback
+from vcam.loopback import Loopback, find_loopback
 from vcam.settings import CameraSettings, OutputSettings, Settings
 from vcam.slots import EndedError, Sender
+from vcam.swap import Networks
 from vcam.worker import work
 
 GOOD, BAD = 4, 3  # frames
@@ -38,19 +41,17 @@ class Faulty(Box):
 
 def serve() -> None:
     """The service, until SIGTERM."""
-    life = keeper.Life(
-        Settings(camera=CameraSettings(device="/dev/video0"), output=OutputSettings(width=640, height=480))
-    )
+    settings = Settings(camera=CameraSettings(device="/dev/video0"), output=OutputSettings(width=640, height=480))
+    life = Life(settings)
     signal.signal(signal.SIGTERM, life.stop)
-    with Loopback(life.settings.output) as output:
-        keeper.run(life, output, (sys.executable, __file__))
+    with Loopback(find_loopback(settings.output.label), settings.output) as output:
+        asyncio.run(keep(life, [output], Crew(settings, (sys.executable, __file__))))
 
 
 def fail(memory: int, link: int) -> None:
     """The worker, until the keeper is gone."""
     sender = Sender(memory, link)
-    settings = sender.settings
-    work(sender, Faulty(), lambda: WebCamera(settings.camera, settings.output))
+    work(sender, Networks(sender.settings.network, lambda wish: Faulty(), sender.tell), WebCamera)
 
 
 if __name__ == "__main__":
