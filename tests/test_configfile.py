@@ -155,9 +155,10 @@ def test_what_the_library_gets_wrong_leaves_the_file_alone(monkeypatch):
 
 def test_any_file_can_be_written_not_only_the_usual_one(tmp_path):
     other = tmp_path / "other.toml"
+    write("[camera]\nfps = 1\n")
     set_setting(other, "look.blur", 0.7)
     assert load_settings(path=other).look.blur == 0.7
-    assert not config_path().exists()
+    assert config_path().read_text() == "[camera]\nfps = 1\n"
     other.write_text("[look]\nstrenght = 3\n")
     with pytest.raises(SettingsError, match=rf"or {other}\)"):
         set_setting(other, "look.blur", 0.7)
