@@ -21,6 +21,7 @@ from vcam.swap import Networks
 from vcam.v4l2 import Device
 from vcam.worker import work
 
+ABOUT = {"weights": "shipped", "sha256": "", "architecture": "box", "engine": "none", "device": "cpu", "size": [64, 48]}
 SECRET = 96  # pixels a side
 
 
@@ -138,6 +139,18 @@ FAULTS = {
 }
 
 
+def load(wish, faulty):
+    """The network of the fault; another where the weights are a file, whose content says what is wrong with it."""
+    if wish.weights is None:
+        return faulty
+    what = wish.weights.read_text()
+    if what.startswith("refuse"):
+        raise SettingsError(f"network.weights: {wish.weights} is no good")
+    if what.startswith("crash"):
+        os._exit(139)
+    return Faulty(Box(), "none" if what.startswith("good") else what.split()[0], 0)
+
+
 def main():
     fault, start, camera, memory, socket = sys.argv[1:]
     set_up_log()
@@ -154,7 +167,8 @@ def main():
         if link.settings.network.device == "cpu":
             fault = "none" if fault == "gpu" else fault  # what is wrong with a GPU is not wrong with the CPU
         faulty = Faulty(network, fault, int(start))
-        networks = Networks(link.settings.network, lambda wish: faulty, link.tell)
+        networks = Networks(link.settings.network, lambda wish: load(wish, faulty), link.tell)
+        link.tell({"network": ABOUT})
         work(link, networks, open_sample if camera == "sample" else WebCamera)
     except EndedError:
         return 0

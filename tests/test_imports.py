@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {"vcam": {"vcam", "segnet"}, "segnet": {"segnet"}, "training": {"training", "segnet"}}
 PIXELS = {"frame", "yuv", "mask", "compositor", "placeholder"}  # know no device, no service, no settings
-SERVICE = {"keeper", "worker", "slots", "demo", "__main__"}
+SERVICE = {"keeper", "crew", "worker", "slots", "swap", "service", "control", "client", "protocol", "demo", "__main__"}
 
 
 def modules(package):
@@ -70,7 +70,15 @@ def test_a_raw_frame_is_made_only_by_cameras_and_those_who_blur_files():
 
 
 def test_what_has_nothing_to_do_with_pictures_does_not_pay_for_torch_or_opencv():
-    for module in ("vcam", "vcam.settings", "vcam.keeper", "vcam.loopback", "vcam.v4l2", "vcam.__main__"):
+    for module in (
+        "vcam",
+        "vcam.settings",
+        "vcam.keeper",
+        "vcam.loopback",
+        "vcam.service",
+        "vcam.store",
+        "vcam.__main__",
+    ):
         code = f"import sys, {module}; print({{'torch', 'cv2', 'av'}} & set(sys.modules))"
         out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert out.stdout.strip() == "set()", f"{module} imports {out.stdout}"

@@ -605,7 +605,7 @@ class TestShippedFiles:
     @pytest.mark.parametrize(
         "line",
         ["Type=notify", "WatchdogSec=20", "Restart=on-failure", "RestartPreventExitStatus=78", "LimitCORE=0",
-         "RuntimeDirectoryMode=0700", "RestrictAddressFamilies=AF_UNIX AF_NETLINK"],
+         "RestrictAddressFamilies=AF_UNIX AF_NETLINK"],
     )  # fmt: skip
     def test_the_unit_keeps_its_promises(self, line):
         assert line in shipped("segblur.service").splitlines()

@@ -102,13 +102,13 @@ def test_trouble_is_told_and_forgotten_with_the_next_frame(ends):
     assert receiver.take().heard is False
 
 
-def test_facts_are_told_beside_frames_and_the_newest_of_a_kind_counts(ends):
+def test_facts_are_told_beside_frames_in_their_order(ends):
     receiver, sender = ends
     sender.tell({"camera": "old", "network": 1})
     put(sender, 9)
     sender.tell({"camera": "new"})
     update = receiver.take()
-    assert update.facts == {"camera": "new", "network": 1}
+    assert update.facts == ({"camera": "old", "network": 1}, {"camera": "new"})
     assert update.captured == 9.0
 
 

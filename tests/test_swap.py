@@ -125,7 +125,7 @@ def test_a_wish_is_loaded_by_a_thread_beside_and_used_when_it_is_ready(here):
     assert new.settings == ONE
     assert here.load.threads[-1].name == "segblur-load"
     assert here.load.threads[-1].daemon
-    assert here.states() == [("loading", "/one.safetensors")]
+    assert here.states() == [("loading", "/one.safetensors"), ("ready", "/one.safetensors")]
     here.networks.judge(True)
     assert here.told[-1] == ("in use", "/one.safetensors", "")
 
@@ -139,7 +139,12 @@ def test_the_one_before_is_kept_until_the_first_good_frame_and_then_let_go(here)
     assert here.networks._before is None
     here.networks.judge(False)  # later trouble is the frame's, not the network's
     assert here.networks.current().settings == ONE
-    assert here.states() == [("in use", None), ("loading", "/one.safetensors"), ("in use", "/one.safetensors")]
+    assert here.states() == [
+        ("in use", None),
+        ("loading", "/one.safetensors"),
+        ("ready", "/one.safetensors"),
+        ("in use", "/one.safetensors"),
+    ]
 
 
 def test_a_network_whose_first_frame_is_not_good_makes_way_for_the_one_before(here):
@@ -220,7 +225,8 @@ def test_a_newer_wish_takes_the_place_of_one_that_is_being_loaded(here):
     assert here.loaded() is old
     assert here.loaded().settings == THREE
     assert here.load.began[TWO.weights] == 0
-    assert here.states() == [("loading", "/one.safetensors"), ("loading", "/three.safetensors")]
+    assert here.states()[:2] == [("loading", "/one.safetensors"), ("loading", "/three.safetensors")]
+    assert ("ready", "/one.safetensors") not in here.states()
 
 
 def test_a_failure_that_nobody_wants_to_hear_of_any_more_is_not_told(here):
@@ -319,7 +325,8 @@ def test_a_keeper_that_is_gone_leaves_things_in_order(here):
     here.networks.wish(ONE)
     here.networks._loading.thread.join(60)
     here.networks._tell = gone
-    here.networks.current()
+    with pytest.raises(EndedError):
+        here.networks.current()
     with pytest.raises(EndedError):
         here.networks.judge(True)
     assert here.networks.current().settings == ONE

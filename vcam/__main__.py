@@ -1,4 +1,4 @@
-"""The command line: `segblur run | demo | image | video | devices | bench | train | evaluate | export`.
+"""The command line. `segblur --help` lists the commands.
 
 Heavy modules are imported by the command that needs them, so that the others answer at once.
 """
@@ -14,8 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
+from vcam import doctor, setup
 from vcam.errors import SegBlurError, SettingsError
 from vcam.log import keep_no_core
+from vcam.remote import add_commands
 from vcam.settings import Settings, fields, load_settings
 
 MOST_FRAMES = 1_000_000  # of one bench
@@ -62,7 +64,7 @@ def parser() -> Parser:
     )
     commands = top.add_subparsers(title="commands", metavar="", required=True)
 
-    def command(name: str, what: Callable[[argparse.Namespace, Settings], int], text: str) -> Parser:
+    def command(name: str, what: Callable[..., int], text: str) -> Parser:
         added: Parser = commands.add_parser(
             name, allow_abbrev=False, help=text, description=f"{text[0].upper()}{text[1:]}."
         )
@@ -130,6 +132,13 @@ def parser() -> Parser:
     bench_parser.add_argument("--frames", type=int, default=200, help="frames to measure (default: 200)")
     bench_parser.add_argument("--json", action="store_true", help="rows as JSON instead of a table")
     add_settings(bench_parser, "output", "look", "network")
+    add_commands(command)
+    setup.add_arguments(
+        command("setup", setup.run, "makes the virtual camera and the service; shows the commands and asks first")
+    )
+    doctor.add_arguments(
+        command("doctor", doctor.run, "says what is wrong on this machine, and the command that mends it")
+    )
     for name, text in TRAINING.items():
         commands.add_parser(name, help=text, add_help=False)
     return top
@@ -164,21 +173,12 @@ def overrides(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """The service."""
     import asyncio
-    from contextlib import ExitStack
 
-    from vcam.crew import Crew
-    from vcam.keeper import Life, keep
     from vcam.log import set_up_log
-    from vcam.loopback import open_loopbacks
+    from vcam.service import serve
 
     set_up_log()
-    life = Life(settings, lambda: load_settings(overrides(arguments)))
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, life.stop)
-    signal.signal(signal.SIGHUP, life.reload)
-    with ExitStack() as stack:
-        outputs = [stack.enter_context(output) for output in open_loopbacks(settings.output)]
-        asyncio.run(keep(life, outputs, Crew(settings)))
+    asyncio.run(serve(settings, overrides(arguments)))
     return 0
 
 
@@ -283,7 +283,9 @@ def main() -> int:
         os.execv(sys.executable, [sys.executable, "-P", "-m", "training", *sys.argv[1:]])  # noqa: S606 - no shell wanted
     try:
         arguments = parser().parse_args()
-        code: int = arguments.what(arguments, load_settings(overrides(arguments)))
+        # These work with a settings file that is broken.
+        alone = arguments.what in (setup.run, doctor.run) or arguments.what.__module__ == "vcam.remote"
+        code: int = arguments.what(arguments, None if alone else load_settings(overrides(arguments)))
         sys.stdout.flush()
     except KeyboardInterrupt:
         return 130

@@ -1,7 +1,6 @@
 """The physical webcam, through OpenCV's V4L2 backend: raw MJPEG or YUYV, the newest frame, never an old one."""
 
 import logging
-from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from threading import Condition, Event, Thread
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from vcam.errors import CameraLostError
 from vcam.frame import RawFrame, empty
 from vcam.settings import CameraSettings, OutputSettings
-from vcam.v4l2 import Device, devices
+from vcam.v4l2 import Device, devices, stable_path
 from vcam.yuv import from_bgr, from_yuyv
 
 log = logging.getLogger("segblur.camera")
@@ -57,15 +56,6 @@ def choose_camera(wanted: str, found: list[Device] | None = None, known: Device 
 def same(device: Device, known: Device) -> bool:
     """Whether these are one webcam: numbers change, and the socket that it is plugged into may."""
     return not device.is_loopback and device.name == known.name
-
-
-def stable_path(path: Path, links: Sequence[Path] = (Path("/dev/v4l/by-id"), Path("/dev/v4l/by-path"))) -> str:
-    """The name under which udev finds this webcam again, whatever number it gets; "" where it has none."""
-    for folder in links:
-        for link in sorted(folder.glob("*")):
-            if link.resolve() == path:
-                return str(link)
-    return ""
 
 
 def usable(device: Device) -> bool:

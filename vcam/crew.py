@@ -19,6 +19,7 @@ LOADING = 180.0  # the same before its first frame or trouble: importing torch f
 BACK_OFF = (0.0, 0.5, 2.0, 5.0, 10.0)  # seconds before the next worker, by how many in a row never showed a frame
 FAREWELL = 0.2  # seconds that are given to one that is killed; it is looked at again later
 SILENT, AGAIN = "it was silent", "SegBlur is starting again"
+SUMMONED = 150.0  # seconds: a worker that has to load two networks takes its time
 ON_CPU = 600.0  # seconds for which the CPU takes the place of a GPU that was lost
 
 
@@ -34,7 +35,7 @@ class Crew:
         self._worker: Worker | None = None
         self._dying: list[Worker] = []
         self._failures, self._ever = 0, False
-        self._not_before = self._needed = 0.0
+        self._not_before = self._needed = self._summoned = 0.0
         self._gpu_again = 0.0
 
     def files(self) -> list[int]:
@@ -46,18 +47,23 @@ class Crew:
         """The worker's, while there is one."""
         return self._worker.pid if self._worker else None
 
+    def summon(self, now: float) -> None:
+        """See to it that there is a worker for a while, even if the webcam is not wanted."""
+        self._summoned = now + SUMMONED
+
     def turn(self, wanted: bool, now: float) -> Update:
         """What the worker has to tell, after seeing to it that there is one if the webcam is wanted. Raises
         SettingsError where the first worker finds that it can't work with them.
         """
         self._dying = [dead for dead in self._dying if dead.code() is None]
-        if wanted:
+        needed = wanted or now < self._summoned
+        if needed:
             self._needed = now
         if self._worker is None:
-            if wanted and now >= self._not_before:
+            if needed and now >= self._not_before:
                 self._start(now)
             return Update()
-        if now - self._needed > self.settings.network.warm:
+        if now - self._needed > self.settings.idle.network:
             log.info("nobody watches; the worker goes home")
             self.dismiss()
             return Update()
@@ -110,6 +116,10 @@ class Crew:
     def tell(self, settings: Settings) -> None:
         """New settings, for this worker and the next ones."""
         self.settings = settings
+        self.propose(settings)
+
+    def propose(self, settings: Settings) -> None:
+        """New settings for this worker only, which tells whether it can work with them."""
         if self._worker is not None:
             self._worker.tell(settings)
 

@@ -1,11 +1,15 @@
 """A network under watch: a GPU that was lost, by a suspend or for want of memory, fails at every frame from then on."""
 
+import hashlib
+from datetime import datetime
 from typing import Any
 
 from numpy.typing import NDArray
 
 from segnet.inference import Segmenter
+from segnet.weights import DEFAULT
 from vcam.errors import DeviceLostError
+from vcam.settings import NetworkSettings
 
 FAILURES = 10  # frames in a row that a GPU may fail at; each of them is blurred whole
 
@@ -13,9 +17,19 @@ FAILURES = 10  # frames in a row that a GPU may fail at; each of them is blurred
 class Guard:
     """The same network, that gives up its device."""
 
-    def __init__(self, segmenter: Segmenter) -> None:
+    def __init__(self, segmenter: Segmenter, settings: NetworkSettings) -> None:
         self.segmenter = segmenter
         self._failures, self._lost = 0, ""
+        path = settings.weights or DEFAULT
+        self.about = {
+            "weights": str(path) if settings.weights else "shipped",
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "architecture": segmenter.info.architecture,
+            "engine": segmenter.engine,
+            "device": segmenter.device,
+            "size": list(segmenter.size),
+            "since": datetime.now().astimezone().isoformat(timespec="seconds"),
+        }
 
     def size_for(self, width: int, height: int) -> tuple[int, int]:
         """The network's."""

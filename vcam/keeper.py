@@ -12,7 +12,6 @@ from typing import Protocol
 
 from vcam.bell import Bell
 from vcam.crew import Crew
-from vcam.errors import SettingsError
 from vcam.frame import SafeFrame
 from vcam.placeholder import paint
 from vcam.settings import Settings
@@ -59,12 +58,28 @@ class Output(Protocol):
         ...
 
 
-class Life:
-    """The wishes from outside. Plain flags that signal handlers and clients set, and a bell that they ring."""
+class Ears(Protocol):
+    """Who wants to know what goes on."""
 
-    def __init__(self, settings: Settings, load: Callable[[], Settings] | None = None) -> None:
-        self.settings, self.load = settings, load
+    def hear(self, update: Update, now: float) -> None:
+        """What the worker had to tell."""
+        ...
+
+    def reload(self) -> None:
+        """Somebody wishes the settings to be read again."""
+        ...
+
+
+class Life:
+    """The wishes from outside, plain flags that signal handlers and clients set, with a bell that they ring; and what
+    the service is at.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
         self.paused = self.asleep = False
+        self.watched = self.live = False  # whether somebody watches, and sees live frames
+        self.sentence = STARTING  # what they see otherwise
         self.bell = Bell()
         self._stop = self._reload = False
 
@@ -149,12 +164,12 @@ class Picture:
 
     def __init__(self, say: Callable[[str], SafeFrame]) -> None:
         self._say = say
-        self._frame: SafeFrame | None = None
-        self.rest()
+        self.rest(READY)
 
-    def rest(self) -> None:
-        """Nobody watches: what comes next is live, or a reason."""
-        self.sentence, self._frame, self._fresh = READY, None, 0.0
+    def rest(self, sentence: str) -> None:
+        """The webcam is not wanted; what comes next is live, or a reason."""
+        self.sentence, self._fresh = sentence, 0.0
+        self._frame: SafeFrame | None = None
 
     def take(self, update: Update, now: float) -> None:
         """What the worker had to tell."""
@@ -172,7 +187,7 @@ class Picture:
         return self._say(self.sentence) if self.sentence or self._frame is None else self._frame
 
 
-async def keep(life: Life, outputs: Sequence[Output], crew: Crew) -> None:
+async def keep(life: Life, outputs: Sequence[Output], crew: Crew, ears: Ears) -> None:
     """Keep frames coming for whoever watches, until told to stop. Raises OutputError where a device can't be had, and
     SettingsError where the first worker finds that it can't work with them.
     """
@@ -191,35 +206,20 @@ async def keep(life: Life, outputs: Sequence[Output], crew: Crew) -> None:
             now = monotonic()
             watched = screen.look(say(READY), now)
             watched_at = now if watched else watched_at
-            wanted = not (life.paused or life.asleep) and now - watched_at <= life.settings.camera.linger
-            picture.take(crew.turn(wanted, now), now)
-            if watched and wanted:
-                screen.show(picture.frame(), now)
-            elif watched:
-                screen.show(say(PAUSED if life.paused else ASLEEP), now)
+            wanted = not (life.paused or life.asleep) and now - watched_at <= life.settings.idle.webcam
+            update = crew.turn(wanted, now)
+            picture.take(update, now)
             if not wanted:
-                picture.rest()
+                picture.rest(PAUSED if life.paused else ASLEEP if life.asleep else READY)
+            if watched:
+                screen.show(picture.frame(), now)
+            life.watched, life.live, life.sentence = watched, watched and not picture.sentence, picture.sentence
+            ears.hear(update, now)
             if life.reloads():
-                reload(life, crew)
+                ears.reload()
             notify("WATCHDOG=1")
             pause = TICK if watched or screen.unsure() else REST if crew.pid else idle
             await life.bell.wait(pause, [*screen.files(), *crew.files()])
     finally:
         crew.dismiss()
         screen.everywhere(say(STOPPED))
-
-
-def reload(life: Life, crew: Crew) -> None:
-    """Read the settings again; what can't be used, or not without another start, changes nothing."""
-    if life.load is None:
-        return
-    try:
-        wanted = life.load()
-    except SettingsError as error:
-        log.error("%s; the settings stay as they are", error)
-        return
-    if wanted.output != life.settings.output:
-        log.warning("the section output changes with the next start")
-    life.settings = wanted.model_copy(update={"output": life.settings.output})
-    crew.tell(life.settings)
-    log.info("settings read again")

@@ -5,7 +5,7 @@ import os
 import stat
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import pyvirtualcam
 
@@ -81,6 +81,7 @@ class Loopback:
     def __init__(self, path: Path, settings: OutputSettings) -> None:
         """Open the device. Raises OutputError."""
         self.path, self._settings = path, settings
+        self.label = read_attribute(path, "name") or settings.label
         self.trouble = ""  # why nothing can be written at the moment
         self.viewers: Viewers = Nobody()
         self._camera: pyvirtualcam.Camera | None = self._open()
@@ -161,6 +162,12 @@ class Loopback:
         count = int(buffers) if buffers.isdigit() else MOST_BUFFERS
         for _ in range(min(MOST_BUFFERS, max(1, count)) + 1):
             self.send(frame)
+
+    def about(self) -> dict[str, Any]:
+        """What the status says of it."""
+        viewers = None if self.viewers.how == "always" else int(self.viewers.look())
+        size = [self._settings.width, self._settings.height]
+        return {"path": str(self.path), "label": self.label, "viewers": viewers, "size": size}
 
     def close(self) -> None:
         """Give the device back."""

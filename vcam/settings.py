@@ -40,9 +40,6 @@ class CameraSettings(Section):
     )
     format: Literal["auto", "mjpeg", "yuyv"] = Field("auto", description="what to ask the webcam for")
     fps: int = Field(30, ge=5, le=120, description="frames a second to ask the webcam for")
-    linger: float = Field(
-        5.0, ge=0.0, le=3600.0, description="seconds for which the webcam stays on after the last program has left"
-    )
 
 
 class OutputSettings(Section):
@@ -90,9 +87,6 @@ class NetworkSettings(Section):
         ("person",), min_length=1, description="what stays sharp, with commas between; the shipped weights know person"
     )
     threads: int = Field(1, ge=1, le=64, description="CPU threads of the network")
-    warm: float = Field(
-        300.0, ge=0.0, le=86400.0, description="seconds for which the network stays in memory while nobody watches"
-    )
 
     @field_validator("weights")
     @classmethod
@@ -105,6 +99,17 @@ class NetworkSettings(Section):
         return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
 
 
+class IdleSettings(Section):
+    """What happens when nobody watches any more."""
+
+    webcam: float = Field(
+        5.0, ge=0.0, le=3600.0, description="seconds for which the webcam stays on after the last program has left"
+    )
+    network: float = Field(
+        300.0, ge=0.0, le=86400.0, description="seconds for which the network stays in memory after that"
+    )
+
+
 class Settings(BaseSettings):
     """The whole tree."""
 
@@ -114,6 +119,7 @@ class Settings(BaseSettings):
     output: OutputSettings = OutputSettings()
     look: LookSettings = LookSettings()
     network: NetworkSettings = NetworkSettings()
+    idle: IdleSettings = IdleSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -17,7 +17,7 @@ import select
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,7 @@ class Update:
     frame: SafeFrame | None = None
     trouble: str = ""
     heard: bool = False
-    facts: dict[str, Any] = field(default_factory=dict)  # what it knows: of the webcam, the network, its own times
+    facts: tuple[dict[str, Any], ...] = ()  # what it knows: of the webcam, the network, its own times
     captured: float = 0.0  # time.monotonic() when the webcam's driver handed the frame's original over, in seconds
     dropped: int = 0  # frames that a newer one overtook
 
@@ -125,14 +125,14 @@ class Receiver:
         fresh: int | None = None
         trouble, heard, dropped = "", False, 0
         when = 0.0
-        facts: dict[str, Any] = {}
+        facts: tuple[dict[str, Any], ...] = ()
         for message in receive(self._link):
             heard = True
             if "say" in message:
                 trouble = str(message["say"])[:LONGEST_SENTENCE]
                 continue
             if isinstance(message.get("tell"), dict):
-                facts |= message["tell"]
+                facts += (message["tell"],)
                 continue
             slot, sequence, captured = message.get("frame"), message.get("sequence"), message.get("captured")
             if type(slot) is not int or type(sequence) is not int or type(captured) is not float:

@@ -30,10 +30,11 @@ class Networks:
     """The network in use, and another that is being made ready beside it. All is to be called by one thread, which is
     also the one that `tell` is called by.
 
-    `tell` is told {"swap": {"state", "weights", "reason"}}. For each wish: "loading"; then "in use", when the first
-    good frame was made by it; or "refused", where it can't be loaded; or "returned", where its first frame was not
-    good and the one before is in use again. A wish that a newer one replaced is not spoken of any more. `reason` is
-    a sentence, "" where all is well; `weights` the path of the settings, None for those that come with the program.
+    `tell` is told {"swap": {"state", "weights", "reason"}}. For each wish: "loading"; "ready", when it has taken its
+    place; then "in use", when the first good frame was made by it; or "refused", where it can't be loaded; or
+    "returned", where its first frame was not good and the one before is in use again. A wish that a newer one replaced
+    is not spoken of any more. `reason` is a sentence, "" where all is well; `weights` the path of the settings, None
+    for those that come with the program.
     """
 
     def __init__(self, settings: NetworkSettings, load: Load, tell: Tell) -> None:
@@ -118,6 +119,7 @@ class Networks:
         if self._used.good or self._before is None:
             self._before = self._used
         self._used = Loaded(loading.settings, outcome)
+        self._report("ready", loading.settings)
         return True
 
     def _refuse(self, settings: NetworkSettings, reason: str) -> None:

@@ -7,7 +7,7 @@ import errno
 import fcntl
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,6 +88,15 @@ def ask(path: Path, name: str) -> Device:
 def devices(sysfs: Path = SYSFS) -> list[Device]:
     """Every video node of the machine."""
     return [ask(path, name) for path, name in nodes(sysfs)]
+
+
+def stable_path(path: Path, links: Sequence[Path] = (Path("/dev/v4l/by-id"), Path("/dev/v4l/by-path"))) -> str:
+    """The name under which udev finds this webcam again, whatever number it gets; "" where it has none."""
+    for folder in links:
+        for link in sorted(folder.glob("*")):
+            if link.resolve() == path:
+                return str(link)
+    return ""
 
 
 def query(handle: int) -> tuple[str, str, str, int]:

@@ -23,7 +23,7 @@ from vcam.frame import RawFrame
 from vcam.guard import Guard
 from vcam.laps import Laps
 from vcam.log import keep_no_core, set_up_log
-from vcam.mask import Complaints, FrameMask, mask_or_none
+from vcam.mask import Complaints, FrameMask, Segment, mask_or_none
 from vcam.settings import CameraSettings, OutputSettings
 from vcam.slots import EndedError, Sender
 from vcam.swap import Networks
@@ -68,6 +68,7 @@ def main() -> int:
         link.say("")
         networks = prepare(link)
         link.say("")
+        introduce(networks.current(), link)
         work(link, networks, WebCamera)
     except EndedError:
         return 0
@@ -84,7 +85,7 @@ def prepare(link: Sender) -> Networks:
     cv2.setNumThreads(1)
     settings = link.settings
     try:
-        return Networks(settings.network, lambda wish: Guard(load_checked(wish, settings.output)), link.tell)
+        return Networks(settings.network, lambda wish: Guard(load_checked(wish, settings.output), wish), link.tell)
     except RuntimeError as error:  # torch's, for want of GPU memory too
         raise DeviceLostError(f"the network can't be made ready ({error})") from None
 
@@ -92,6 +93,7 @@ def prepare(link: Sender) -> Networks:
 def work(link: Sender, networks: Networks, open_camera: OpenWebcam) -> None:
     """Stream whenever somebody watches and there is a webcam, until the keeper is gone (EndedError)."""
     device: Device | None = None  # the webcam that was used last, which may come back under another number
+    lost = False
     while True:
         if not link.wanted:
             rest(link, networks)
@@ -99,15 +101,23 @@ def work(link: Sender, networks: Networks, open_camera: OpenWebcam) -> None:
         try:
             with open_camera(settings.camera, settings.output, device) as camera:
                 device = camera.device
-                link.tell({"camera": camera.about})
+                link.tell({"camera": camera.about, "reconnects": int(lost)})
+                lost = False
                 stream(camera, networks, link)
         except CameraLostError as trouble:
             log.warning("%s", trouble)
+            lost = device is not None
             link.tell({"camera": None})
             link.say(str(trouble))
             link.listen(RETRY)
         else:
             link.tell({"camera": None})
+
+
+def introduce(network: Segment, link: Sender) -> None:
+    """Tell what the status says of the network."""
+    if isinstance(network, Guard):
+        link.tell({"network": network.about})
 
 
 def rest(link: Sender, networks: Networks) -> None:
@@ -116,7 +126,7 @@ def rest(link: Sender, networks: Networks) -> None:
         link.say("")
         link.listen(BEAT)
         networks.wish(link.settings.network)
-        networks.current()
+        introduce(networks.current(), link)
 
 
 def stream(camera: Camera, networks: Networks, link: Sender) -> None:
@@ -138,6 +148,8 @@ def stream(camera: Camera, networks: Networks, link: Sender) -> None:
                 continue  # the keeper has not taken the last ones: this one is dropped, the next is newer
             laps.since("delivery", frame.captured)
             before, network = network, networks.current()
+            if network is not before:
+                introduce(network, link)
             with laps("mask"):
                 mask = mask_or_none(frame, network, complain, last=mask if network is before else None)
             with laps("compose"):
@@ -147,7 +159,7 @@ def stream(camera: Camera, networks: Networks, link: Sender) -> None:
             network.check()
         networks.judge(mask is not None)
         networks.wish(settings.network)
-        laps.report()
+        laps.passed(frame.sequence)
 
 
 def leave(code: int) -> NoReturn:

@@ -39,13 +39,23 @@ class Faulty(Box):
         return FAULTS[next(self._plan)](super().__call__(picture, previous))
 
 
+class Deaf:
+    """Nobody asks what goes on."""
+
+    def hear(self, update: object, now: float) -> None:
+        pass
+
+    def reload(self) -> None:
+        pass
+
+
 def serve() -> None:
     """The service, until SIGTERM."""
     settings = Settings(camera=CameraSettings(device="/dev/video0"), output=OutputSettings(width=640, height=480))
     life = Life(settings)
     signal.signal(signal.SIGTERM, life.stop)
     with Loopback(find_loopback(settings.output.label), settings.output) as output:
-        asyncio.run(keep(life, [output], Crew(settings, (sys.executable, __file__))))
+        asyncio.run(keep(life, [output], Crew(settings, (sys.executable, __file__)), Deaf()))
 
 
 def fail(memory: int, link: int) -> None:

@@ -1,0 +1,129 @@
+"""The commands that ask the running service over its control socket. Nothing heavy is imported."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from vcam import client
+
+LOADING = 180.0  # seconds that the service may take to answer where a network has to be loaded
+
+
+class Add(Protocol):
+    """Adds a command and gives its parser."""
+
+    def __call__(self, name: str, what: Callable[..., int], text: str) -> argparse.ArgumentParser:
+        """`what` runs it."""
+        ...
+
+
+def add_commands(command: Add) -> None:
+    """All of them, with their arguments."""
+    parser = command("status", status, "what the service is at, with figures")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="as JSON, see docs/control.md")
+    form.add_argument("--waybar", action="store_true", help="as one line for a panel such as waybar")
+    form.add_argument("--metrics", action="store_true", help="the figures, in Prometheus' text format")
+    parser.add_argument("--watch", action="store_true", help="again and again, until Ctrl-C")
+    parser.add_argument("--every", type=float, default=1.0, metavar="S", help="seconds between two (default: 1)")
+    parser = command("set", set_value, "change a setting of the service at once, and in the settings file")
+    parser.add_argument("key", help="such as look.blur; segblur run --help lists all")
+    parser.add_argument("value")
+    command("pause", pause, "show a placeholder instead of the picture, with the webcam off")
+    command("resume", resume, "show the picture again")
+    parser = command("effect", effect, "change the look until the service ends")
+    parser.add_argument("--blur", type=float, required=True, help="strength, 0.2 to 1")
+    parser = command("camera", camera, "take another webcam")
+    parser.add_argument("device", help="a path, part of a name, or auto (segblur devices lists them)")
+    parser = command("weights", weights, "other weights for the network, without a gap in the picture")
+    actions = parser.add_subparsers(metavar="", required=True)
+    use = actions.add_parser("use", help="take a file, checked before and on its first frame", allow_abbrev=False)
+    use.add_argument("file", help="a .safetensors file, or shipped for those that come with SegBlur")
+    actions.add_parser("list", help="those that were good, the newest first")
+    actions.add_parser("rollback", help="go back to the ones before")
+    for name, one in actions.choices.items():
+        one.set_defaults(action=name)
+
+
+def status(arguments: argparse.Namespace, _settings: object) -> int:
+    """Once, or again and again."""
+    if not arguments.watch:
+        print(text_of(arguments))
+        return 0
+    if arguments.json or arguments.waybar:
+        for now in client.follow(arguments.every):
+            if arguments.waybar or now is not None:
+                print(client.waybar(now) if arguments.waybar else json.dumps(now), flush=True)
+        return 0
+    for now in client.watch(arguments.every):
+        screen = "\033[H\033[J" if sys.stdout.isatty() else ""
+        print(f"{screen}{client.status_text(now)}", flush=True)
+    return 0
+
+
+def text_of(arguments: argparse.Namespace) -> str:
+    """The status in the form that was asked for. Raises SegBlurError."""
+    if arguments.metrics:
+        return str(client.ask("metrics")["text"]).rstrip()
+    if arguments.waybar:
+        try:
+            return client.waybar(client.ask("status"))
+        except client.StoppedError:
+            return client.waybar(None)
+    now = client.ask("status")
+    return json.dumps(now, indent=2) if arguments.json else client.status_text(now)
+
+
+def done(answer: dict[str, Any]) -> int:
+    """Say what there is to know beside that it was done."""
+    if note := answer.get("note"):
+        print(f"segblur: {note}", file=sys.stderr)
+    return 0
+
+
+def set_value(arguments: argparse.Namespace, _settings: object) -> int:
+    """One setting; without a service it is in the file for the next start."""
+    try:
+        return done(client.ask("set", key=arguments.key, value=arguments.value, timeout=LOADING))
+    except client.StoppedError:
+        from vcam.configfile import set_setting
+        from vcam.settings import config_path
+
+        set_setting(config_path(), arguments.key, arguments.value)
+        return done({"note": f"written to {config_path()}; the service is not running"})
+
+
+def pause(_arguments: argparse.Namespace, _settings: object) -> int:
+    """No picture."""
+    return done(client.ask("pause"))
+
+
+def resume(_arguments: argparse.Namespace, _settings: object) -> int:
+    """The picture again."""
+    return done(client.ask("resume"))
+
+
+def effect(arguments: argparse.Namespace, _settings: object) -> int:
+    """For now."""
+    return done(client.ask("effect", blur=arguments.blur))
+
+
+def camera(arguments: argparse.Namespace, _settings: object) -> int:
+    """Another webcam."""
+    return done(client.ask("camera", device=arguments.device))
+
+
+def weights(arguments: argparse.Namespace, _settings: object) -> int:
+    """Use, list or rollback."""
+    if arguments.action == "use":
+        use = arguments.file if arguments.file == "shipped" else str(Path(arguments.file).absolute())
+        return done(client.ask("weights", use=use, timeout=LOADING))
+    answer = client.ask("weights", use=arguments.action, timeout=LOADING)
+    for one in answer.get("weights", []):
+        when = datetime.fromtimestamp(one["time"]).astimezone().strftime("%Y-%m-%d %H:%M")
+        print(f"{when}  {one['sha256'][:12] or 'shipped':<12}  {one['source']}")
+    return done(answer)

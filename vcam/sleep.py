@@ -1,0 +1,69 @@
+"""Whether the computer goes to sleep: logind says so on the system's D-Bus, and waits until we have let go."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from contextlib import suppress
+
+from dbus_fast import BusType
+from dbus_fast.aio import MessageBus
+from dbus_fast.errors import DBusError
+
+log = logging.getLogger("segblur.sleep")
+
+LOGIND, PATH, MANAGER = "org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager"
+RETRY = 60.0  # seconds until a bus that is not there is looked for again
+LET_GO = 3.0  # seconds that `closed` may take; logind itself waits for five
+
+
+async def follow_sleep(asleep: Callable[[bool], None], closed: Callable[[], bool]) -> None:
+    """Tell `asleep` when the computer goes to sleep and when it is back, for ever. It does not go before `closed` is
+    true, or it takes too long. Without logind there is nothing to tell.
+    """
+    while True:
+        try:
+            await follow(asleep, closed)
+        except (DBusError, OSError, EOFError, asyncio.IncompleteReadError) as error:
+            log.debug("logind can't be asked (%s)", error)
+        await asyncio.sleep(RETRY)
+
+
+async def follow(asleep: Callable[[bool], None], closed: Callable[[], bool]) -> None:
+    """The same for as long as the bus is there. Raises DBusError, OSError."""
+    bus = await MessageBus(bus_type=BusType.SYSTEM, negotiate_unix_fd=True).connect()
+    try:
+        node = await bus.introspect(LOGIND, PATH)
+        manager = bus.get_proxy_object(LOGIND, PATH, node).get_interface(MANAGER)
+        news: asyncio.Queue[bool] = asyncio.Queue()
+        manager.on_prepare_for_sleep(news.put_nowait)  # type: ignore[attr-defined]  # made by the introspection
+        while True:
+            why = "closes the webcam"
+            lock = await manager.call_inhibit("sleep", "SegBlur", why, "delay")  # type: ignore[attr-defined]
+            try:
+                while not await heard(bus, news):
+                    pass
+                asleep(True)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LET_GO):
+                        while not closed():
+                            await asyncio.sleep(0.05)
+            finally:
+                os.close(lock)
+            while await heard(bus, news):
+                pass
+            asleep(False)
+    finally:
+        bus.disconnect()
+
+
+async def heard(bus: MessageBus, news: "asyncio.Queue[bool]") -> bool:
+    """The next thing that logind says. Raises EOFError where the bus is gone."""
+    gone = asyncio.ensure_future(bus.wait_for_disconnect())  # type: ignore[no-untyped-call]
+    said = asyncio.ensure_future(news.get())
+    done, rest = await asyncio.wait({gone, said}, return_when=asyncio.FIRST_COMPLETED)
+    for task in rest:
+        task.cancel()
+    if said not in done:
+        raise EOFError("the bus is gone")
+    return said.result()
