@@ -14,7 +14,7 @@ from typing import Any
 
 from vcam import control, store
 from vcam.configfile import overridden, set_setting, unset_setting
-from vcam.crew import Crew
+from vcam.crew import WORKER, Crew
 from vcam.errors import SegBlurError, SettingsError
 from vcam.figures import Figures, prometheus
 from vcam.keeper import READY, STARTING, Life, keep
@@ -346,9 +346,11 @@ class Service:
         return "starting" if life.sentence in (READY, STARTING) else "trouble"
 
 
-async def serve(settings: Settings, overrides: Overrides) -> None:
-    """The service, until SIGTERM or SIGINT. Raises SegBlurError where a second one runs, or a device can't be had."""
-    life, crew = Life(settings), Crew(settings)
+async def serve(settings: Settings, overrides: Overrides, worker: Sequence[str] = WORKER) -> None:
+    """The service, until SIGTERM or SIGINT; `worker` is the command that starts one. Raises SegBlurError where a second
+    one runs, or a device can't be had.
+    """
+    life, crew = Life(settings), Crew(settings, worker)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, life.stop)
     signal.signal(signal.SIGHUP, life.reload)
