@@ -76,12 +76,19 @@ def test_what_has_nothing_to_do_with_pictures_does_not_pay_for_torch_or_opencv()
         "vcam.keeper",
         "vcam.loopback",
         "vcam.service",
+        "vcam.crew",
         "vcam.store",
         "vcam.__main__",
     ):
         code = f"import sys, {module}; print({{'torch', 'cv2', 'av'}} & set(sys.modules))"
         out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert out.stdout.strip() == "set()", f"{module} imports {out.stdout}"
+
+
+def test_a_worker_tells_that_it_lives_before_it_loads_torch():
+    code = "import sys, vcam.worker; print('torch' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "False"
 
 
 def test_no_file_of_weights_is_ever_unpickled():

@@ -2,14 +2,15 @@
 
 import hashlib
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from segnet.inference import Segmenter
-from segnet.weights import DEFAULT
 from vcam.errors import DeviceLostError
 from vcam.settings import NetworkSettings
+
+if TYPE_CHECKING:
+    from segnet.inference import Segmenter
 
 FAILURES = 10  # frames in a row that a GPU may fail at; each of them is blurred whole
 
@@ -17,9 +18,11 @@ FAILURES = 10  # frames in a row that a GPU may fail at; each of them is blurred
 class Guard:
     """The same network, that gives up its device."""
 
-    def __init__(self, segmenter: Segmenter, settings: NetworkSettings) -> None:
+    def __init__(self, segmenter: "Segmenter", settings: NetworkSettings) -> None:
         self.segmenter = segmenter
         self._failures, self._lost = 0, ""
+        from segnet.weights import DEFAULT  # torch, which is there by now
+
         path = settings.weights or DEFAULT
         self.about = {
             "weights": str(path) if settings.weights else "shipped",
