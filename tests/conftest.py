@@ -89,9 +89,11 @@ def folder(tmp_path):
 
 @pytest.fixture(autouse=True)
 def nothing_from_outside(monkeypatch, tmp_path):
-    """No settings of the person who runs the tests."""
+    """No settings of the person who runs the tests, and nothing into their cache."""
     import os
 
     for name in [name for name in os.environ if name.startswith("SEGBLUR_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))

@@ -40,7 +40,8 @@ class Box:
 class SecretCamera(FileCamera):
     """The sample with a chequered secret in the two upper corners, where no mask keeps anything."""
 
-    device, about = Device(SAMPLE, "the sample"), {"name": "the sample"}
+    device = Device(SAMPLE, "the sample")
+    about = {"name": "the sample", "path": "", "id": "", "format": "I420", "size": [640, 480], "fps": 30.0}  # noqa: RUF012
 
     def read(self):
         frame = super().read()

@@ -123,7 +123,7 @@ def test_the_status_tells_what_is_seen():
         until(lambda: client.ask("status")["figures"]["fps_in"] > 0)
         status = client.ask("status")
         assert status["state"] == "live"
-        assert status["camera"] == {"name": "the sample"}
+        assert status["camera"]["name"] == "the sample"
         assert status["figures"]["worker_starts"] == 1
         assert status["figures"]["frames_out"] > 0
         assert {"delivery", "mask", "compose"} == set(status["figures"]["stages"])

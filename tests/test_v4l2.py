@@ -99,4 +99,4 @@ def test_the_list_says_what_there_is_and_what_is_missing():
     assert OUTPUT
     nothing = describe([])
     assert "none; plug one in" in nothing
-    assert "none; make one with: sudo modprobe" in nothing
+    assert "none; make one with: segblur setup" in nothing

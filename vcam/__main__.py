@@ -11,10 +11,10 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
-from vcam import doctor, setup
 from vcam.errors import SegBlurError, SettingsError
 from vcam.log import keep_no_core
 from vcam.remote import add_commands
@@ -35,6 +35,11 @@ TRAINING = {
     "card": "the figures of a weights file, for its model card",
     "split": "divide pictures into those to train and those to measure on",
     "download": "Pascal VOC 2012 and SBD",
+}
+
+MACHINE = {
+    "setup": "makes the virtual camera and the service; shows the commands and asks first",
+    "doctor": "says what is wrong on this machine, and the command that mends it",
 }
 
 EPILOG = """\
@@ -133,12 +138,10 @@ def parser() -> Parser:
     bench_parser.add_argument("--json", action="store_true", help="rows as JSON instead of a table")
     add_settings(bench_parser, "output", "look", "network")
     add_commands(command)
-    setup.add_arguments(
-        command("setup", setup.run, "makes the virtual camera and the service; shows the commands and asks first")
-    )
-    doctor.add_arguments(
-        command("doctor", doctor.run, "says what is wrong on this machine, and the command that mends it")
-    )
+    for name, text in MACHINE.items():
+        added = command(name, look_at_machine, text)
+        if sys.argv[1:2] == [name]:
+            import_module(f"vcam.{name}").add_arguments(added)
     for name, text in TRAINING.items():
         commands.add_parser(name, help=text, add_help=False)
     return top
@@ -168,6 +171,12 @@ def overrides(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
             _, section, name = key.split()
             tree.setdefault(section, {})[name] = value
     return tree
+
+
+def look_at_machine(arguments: argparse.Namespace, _settings: None) -> int:
+    """Setup and doctor, which nobody else pays for."""
+    code: int = import_module(f"vcam.{sys.argv[1]}").run(arguments)
+    return code
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -283,9 +292,9 @@ def main() -> int:
         os.execv(sys.executable, [sys.executable, "-P", "-m", "training", *sys.argv[1:]])  # noqa: S606 - no shell wanted
     try:
         arguments = parser().parse_args()
-        # These work with a settings file that is broken.
-        alone = arguments.what in (setup.run, doctor.run) or arguments.what.__module__ == "vcam.remote"
-        code: int = arguments.what(arguments, None if alone else load_settings(overrides(arguments)))
+        # The others work with a settings file that is broken.
+        ours = arguments.what.__module__ == __name__ and arguments.what is not look_at_machine
+        code: int = arguments.what(arguments, load_settings(overrides(arguments)) if ours else None)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return 130

@@ -14,13 +14,7 @@ def describe(found: list[Device]) -> str:
     lines += [] if cameras else ["  none; plug one in"]
     lines += ["Virtual cameras (v4l2loopback):"]
     lines += [line for device in loopbacks for line in entry(device)]
-    lines += (
-        []
-        if loopbacks
-        else [
-            "  none; make one with: sudo modprobe v4l2loopback video_nr=10 card_label='SegBlur Camera' exclusive_caps=1"
-        ]
-    )
+    lines += [] if loopbacks else ["  none; make one with: segblur setup"]
     lines += [f"Can't be opened: {device.path}  {device.name}  ({device.trouble})" for device in refused]
     return "\n".join(lines)
 

@@ -27,6 +27,8 @@ def find_loopback(label: str, sysfs: Path = SYSFS) -> Path:
     for path, name in nodes(sysfs):
         if name == label:
             return path
+    if label == OutputSettings().label:
+        raise OutputError(f"there is no virtual camera '{label}'; make one with: segblur setup")
     remedy = f"sudo modprobe v4l2loopback video_nr=10 card_label='{label}' exclusive_caps=1"
     if Path("/sys/module/v4l2loopback").exists():
         remedy = f"sudo modprobe -r v4l2loopback && {remedy}"

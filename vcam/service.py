@@ -23,6 +23,7 @@ from vcam.protocol import socket_path
 from vcam.settings import NetworkSettings, Settings, config_path, load_settings
 from vcam.sleep import follow_sleep
 from vcam.slots import Update
+from vcam.systemd import notify
 from vcam.v4l2 import stable_path
 
 log = logging.getLogger("segblur.service")
@@ -54,6 +55,7 @@ class Service:
         # One thread, because a copy that is being made must not be swept away as one that nobody uses.
         self._disk = ThreadPoolExecutor(1, "segblur-disk")
         self._tasks: set[asyncio.Future[Any]] = set()
+        self._said = ""
         self._seen = signature(life.settings.network.weights)
 
     # What the worker tells
@@ -80,6 +82,15 @@ class Service:
             self._end_trial("the worker ended while it tried the network; the one before is back")
         elif self._trial and self._trial_pid is None:
             self._trial_pid = self._crew.pid
+        self._tell_systemd()
+
+    def _tell_systemd(self) -> None:
+        """The line that `systemctl --user status segblur` shows."""
+        state = self._state(any(output.trouble for output in self._outputs))
+        line = f"{state}: {self._life.sentence}" if state in ("trouble", "starting") else state
+        if line != self._said:
+            self._said = line
+            notify(f"STATUS={line}")
 
     def _hear_swap(self, swap: dict[str, Any]) -> None:
         state, copy, reason = swap.get("state"), swap.get("weights"), str(swap.get("reason", ""))
