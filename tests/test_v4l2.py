@@ -1,6 +1,7 @@
 """What the kernel's structures say, and which node is a webcam."""
 
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from vcam.v4l2 import (
     name_of,
     nodes,
     parse_capability,
+    stable_path,
 )
 
 WEBCAM = Device(
@@ -83,8 +85,41 @@ def test_the_virtual_camera_is_found_by_its_label_and_is_not_just_the_first(tmp_
 
 def test_without_one_the_sentence_says_how_to_make_one(tmp_path):
     for root in (tmp_path / "nothing", sysfs(tmp_path, video0="USB Webcam")):
-        with pytest.raises(OutputError, match=r"sudo modprobe v4l2loopback .*card_label='SegBlur Camera'"):
+        with pytest.raises(OutputError, match="make one with: segblur setup"):
             find_loopback("SegBlur Camera", root)
+        with pytest.raises(OutputError, match=r"sudo modprobe v4l2loopback .*card_label='Mine'"):
+            find_loopback("Mine", root)
+
+
+def test_a_webcam_is_found_again_under_another_number():
+    moved = replace(WEBCAM, path=Path("/dev/video77"))
+    assert choose_camera(str(WEBCAM.path), [OTHER, moved], known=WEBCAM) == moved
+    assert choose_camera("auto", [OTHER, moved], known=WEBCAM) == moved
+    swapped = replace(OTHER, path=WEBCAM.path)
+    assert choose_camera(str(WEBCAM.path), [swapped, moved], known=WEBCAM) == moved
+    assert choose_camera(str(WEBCAM.path), [swapped], known=WEBCAM) == swapped
+    assert choose_camera("auto", [OTHER], known=WEBCAM) == OTHER
+
+
+def test_a_webcam_that_is_where_it_was_is_taken_even_if_another_of_its_kind_is_there():
+    twin = replace(WEBCAM, path=Path("/dev/video1"))
+    assert choose_camera(str(WEBCAM.path), [twin, WEBCAM], known=WEBCAM) == WEBCAM
+
+
+def test_our_own_camera_is_never_taken_for_the_webcam_that_was_lost():
+    liar = replace(OURS, name=WEBCAM.name)
+    with pytest.raises(CameraLostError):
+        choose_camera("auto", [liar], known=WEBCAM)
+
+
+def test_udevs_name_for_a_webcam_is_the_one_that_stays(tmp_path):
+    node = tmp_path / "video3"
+    node.touch()
+    by_id = tmp_path / "by-id"
+    by_id.mkdir()
+    (by_id / "usb-C920-video-index0").symlink_to(node)
+    assert stable_path(node, (tmp_path / "none", by_id)) == str(by_id / "usb-C920-video-index0")
+    assert stable_path(tmp_path / "video4", (by_id,)) == ""
 
 
 def test_the_list_says_what_there_is_and_what_is_missing():
