@@ -19,6 +19,7 @@ from segnet.maskmodel import MaskModel
 
 Array = NDArray[Any]
 Engine = Callable[[Array, Array], Array]
+GraphFor = Callable[[int, int], Any]  # width, height → openvino.Model
 
 OPENVINO_DEVICES = {"cpu": "CPU", "intel-gpu": "GPU", "npu": "NPU"}  # ours → OpenVINO's
 WARM_UP = 3  # runs before a CUDA graph is captured, in which cuDNN chooses its kernels
@@ -83,7 +84,8 @@ class TorchEngine:
         self.run()
         self.host_mask.copy_(self.mask, non_blocking=True)
         if self.cuda:
-            torch.cuda.synchronize()
+            # This stream alone: to wait for the whole device would break a graph that another thread captures.
+            torch.cuda.current_stream().synchronize()
         result: Array = self.host_mask[0, 0].numpy().copy()
         return result
 
@@ -99,7 +101,8 @@ def captured(infer: Callable[[], None]) -> Callable[[], None]:
                 infer()
         torch.cuda.current_stream().wait_stream(beside)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        # What other threads do meanwhile, such as a frame on the network in use, is no error of ours.
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             infer()
     except RuntimeError as error:
         raise RuntimeError(f"the network could not be made a CUDA graph on {torch.cuda.get_device_name()}") from error
@@ -109,8 +112,8 @@ def captured(infer: Callable[[], None]) -> Callable[[], None]:
 class OpenVinoEngine:
     """OpenVINO, on a CPU with as many threads as torch was told to use."""
 
-    def __init__(self, model: MaskModel, width: int, height: int, device: str) -> None:
-        """`model` is on the CPU. Raises EngineError."""
+    def __init__(self, graph_for: GraphFor, width: int, height: int, device: str) -> None:
+        """Raises EngineError, and what `graph_for` raises."""
         core = openvino_core()
         name = OPENVINO_DEVICES[device]
         options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
@@ -121,11 +124,12 @@ class OpenVinoEngine:
             # average, the worst pixel by 7 (the shipped weights on 153 portraits), the IoU by 0.0001 at most.
             fast = "BF16" in core.get_property(name, "OPTIMIZATION_CAPABILITIES")
             options |= {"INFERENCE_PRECISION_HINT": "bf16" if fast else "f32"}
+        graph = graph_for(width, height)
         try:
-            self.request = core.compile_model(converted(model, width, height), name, options).create_infer_request()
+            self.request = core.compile_model(graph, name, options).create_infer_request()
         except RuntimeError as error:
             raise EngineError(f"OpenVINO can't run this network on {device}: {' '.join(str(error).split())}") from None
-        self.remembers = model.remembers
+        self.remembers = len(graph.inputs) > 1
 
     def __call__(self, picture: Array, previous: Array) -> Array:
         """See above. Raises what OpenVINO raises."""
@@ -153,6 +157,12 @@ def converted(model: MaskModel, width: int, height: int) -> Any:
         raise EngineError(f"OpenVINO can't take this network: {' '.join(str(error).split())}") from None
     graph.reshape({put: list(tensor.shape) for put, tensor in zip(graph.inputs, inputs, strict=True)})
     return graph
+
+
+def gives_numbers(engine: Engine, width: int, height: int) -> bool:
+    """Whether all is finite that it makes of noise. Raises what the engine raises."""
+    noise = np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
+    return bool(np.isfinite(engine(noise, np.full((height, width), UNKNOWN, np.float32))).all())
 
 
 def find_openvino(name: str) -> None:

@@ -11,11 +11,21 @@ from numpy.typing import NDArray
 from torch import nn
 
 from segnet.architectures import ARCHITECTURES
-from segnet.classes import PERSON
-from segnet.engines import Engine, EngineError, OpenVinoEngine, TorchEngine, choose
+from segnet.classes import PERSON, kept
+from segnet.conversion import Convert, file_sha256
+from segnet.engines import (
+    Engine,
+    EngineError,
+    GraphFor,
+    OpenVinoEngine,
+    TorchEngine,
+    choose,
+    converted,
+    gives_numbers,
+)
 from segnet.light import UNKNOWN
 from segnet.maskmodel import MaskModel
-from segnet.weights import WeightsError, WeightsInfo, load_weights
+from segnet.weights import WeightsError, WeightsInfo, load_weights, read_info
 
 ENGINES = 4  # sizes that are kept ready; a webcam has one, a folder of pictures has many
 
@@ -36,7 +46,7 @@ class Segmenter:
 
     def __init__(
         self,
-        network: nn.Module,
+        network: nn.Module | GraphFor,
         info: WeightsInfo,
         *,
         engine: str = "auto",
@@ -46,7 +56,8 @@ class Segmenter:
     ) -> None:
         """`engine`: auto, torch, openvino; `device`: auto, cpu, cuda, intel-gpu, npu; `size`: width and height of a
         picture like the nominal one, by default the weights' first; `keep`: classes that are not background. `network`
-        is copied. On a CPU, threads are as torch.set_num_threads says. Raises EngineError, ClassError.
+        is copied; in its place may stand what makes its graphs, which openvino alone can run. On a CPU, threads are as
+        torch.set_num_threads says. Raises EngineError, ClassError.
         """
         self.info = info
         self.threads = torch.get_num_threads()
@@ -56,11 +67,8 @@ class Segmenter:
         if self.architecture.fixed and self.size not in info.input_sizes:
             sizes = " or ".join(f"{w}×{h}" for w, h in info.input_sizes)
             raise EngineError(f"a {info.architecture} takes pictures of {sizes}, not of {self.size[0]}×{self.size[1]}")
-        on_gpu = self.device == "cuda"
-        model = MaskModel(network, info, keep, dtype=torch.float16 if on_gpu else torch.float32)
-        self.model = model.to("cuda" if on_gpu else "cpu").eval()
-        start: Callable[..., Engine] = TorchEngine if self.engine == "torch" else OpenVinoEngine
-        self._engine_for = lru_cache(maxsize=ENGINES)(partial(start, self.model, device=self.device))
+        start = starter(network, info, keep, self.engine, self.device)
+        self._engine_for = lru_cache(maxsize=ENGINES)(start)
 
     def size_for(self, width: int, height: int) -> tuple[int, int]:
         """Width and height that pictures of this size are brought to before they are segmented."""
@@ -86,6 +94,23 @@ class Segmenter:
         return self._engine_for(width, height)(picture, before)
 
 
+def starter(
+    network: nn.Module | GraphFor, info: WeightsInfo, keep: Sequence[str], engine: str, device: str
+) -> Callable[[int, int], Engine]:
+    """What makes the engine for a width and a height. Raises EngineError, ClassError."""
+    if isinstance(network, nn.Module):
+        on_gpu = device == "cuda"
+        model = MaskModel(network, info, keep, dtype=torch.float16 if on_gpu else torch.float32)
+        model = model.to("cuda" if on_gpu else "cpu").eval()
+        if engine == "torch":
+            return partial(TorchEngine, model, device=device)
+        return partial(OpenVinoEngine, partial(converted, model), device=device)
+    if engine == "torch":
+        raise EngineError("torch does not run what was made for OpenVINO; use openvino")
+    kept(info.classes, keep)  # the graphs have them already, or say later that they can't
+    return partial(OpenVinoEngine, network, device=device)
+
+
 def load_segmenter(
     path: Path,
     *,
@@ -93,18 +118,26 @@ def load_segmenter(
     device: str = "auto",
     size: tuple[int, int] | None = None,
     keep: Sequence[str] = (PERSON,),
+    convert: Convert | None = None,
 ) -> Segmenter:
-    """The segmenter of a weights file, warmed up and seen to give numbers; the options are Segmenter's. Raises
-    WeightsError, EngineError, ClassError.
+    """The segmenter of a weights file, warmed up and seen to give numbers. `convert`: what gets OpenVINO its graphs,
+    segnet.conversion's `here` or `apart`; None makes each in this process and keeps none, which is quickest for sizes
+    that come once. The other options are Segmenter's. Raises WeightsError, EngineError, ClassError.
     """
-    network, info = load_weights(path)
+    network: nn.Module | GraphFor
+    engine, device = choose(engine, device)
+    if engine == "openvino" and convert:
+        info, network = read_info(path), partial(convert, path, file_sha256(path), tuple(keep))
+    else:
+        network, info = load_weights(path)
+        if engine == "openvino":  # it makes numbers of what is none, so torch is asked too
+            demand_numbers(Segmenter(network, info, engine="torch", device="cpu", size=size, keep=keep), path)
     segmenter = Segmenter(network, info, engine=engine, device=device, size=size, keep=keep)
-    width, height = segmenter.size_for(*segmenter.size)
-    noise = np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
-    masks = [segmenter(noise)]
-    if segmenter.engine == "openvino":  # it makes numbers of what is none, so torch is asked too
-        plain = TorchEngine(segmenter.model, width, height, "cpu")
-        masks.append(plain(noise, np.full((height, width), UNKNOWN, np.float32)))
-    if not np.isfinite(masks).all():
-        raise WeightsError(f"the network in {path} gives numbers that are not finite")
+    demand_numbers(segmenter, path)
     return segmenter
+
+
+def demand_numbers(segmenter: Segmenter, path: Path) -> None:
+    """Raise WeightsError where the network that came from `path` gives what is no number."""
+    if not gives_numbers(segmenter, *segmenter.size_for(*segmenter.size)):
+        raise WeightsError(f"the network in {path} gives numbers that are not finite")

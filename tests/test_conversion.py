@@ -1,0 +1,456 @@
+"""The graph of a weights file: made once, by a process that can do no harm, and taken from the cache only where that is
+sound.
+"""
+
+import errno
+import os
+import select
+import stat
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from segnet import cache, conversion
+from segnet.classes import ClassError
+from segnet.conversion import apart, by_child, file_sha256, graph, here, key, make, serialized
+from segnet.engines import EngineError
+from segnet.inference import Segmenter, load_segmenter
+from segnet.weights import DEFAULT, WeightsError, build, read_info, save_weights
+from tests.test_weights import SMALL
+from vcam import network
+from vcam.settings import NetworkSettings, OutputSettings
+
+ROOT = Path(__file__).parent.parent
+NAME, OTHER = "a" * 64, "b" * 64
+CONTENT = np.arange(1000).astype(np.uint8)
+SIZE = (160, 96)
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path, monkeypatch):
+    """Where temporary files go: nothing may be left there."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    yield folder
+    assert not list(folder.iterdir())
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Where the cache is, as conftest has it."""
+    return tmp_path / "cache" / "segblur" / "openvino"
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """A small file of weights, which is quick to convert."""
+    path = tmp_path / "small.safetensors"
+    save_weights(path, build(SMALL).state_dict(), replace(SMALL, input_sizes=(SIZE,)))
+    return path
+
+
+@pytest.fixture
+def no_child(monkeypatch):
+    """From here on a child would be an error."""
+    monkeypatch.setattr(conversion, "CHILD", ("false",))
+
+
+def child(monkeypatch, code):
+    """Let this code be the child; its arguments are the same."""
+    monkeypatch.setattr(conversion, "CHILD", (sys.executable, "-c", code))
+
+
+def acting(body):
+    """Code for a child that is the real one, but for what it makes."""
+    return f"""
+import os, signal, sys, time
+from segnet import conversion
+def make(*order):
+    {body}
+conversion.make = make
+sys.exit(conversion.main())
+"""
+
+
+def order(path, size=SIZE, keep=("person",)):
+    return path, file_sha256(path), keep, *size
+
+
+def entries(folder):
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def picture(size=SIZE):
+    return np.random.default_rng(1).integers(0, 256, (*size[::-1], 3)).astype(np.uint8)
+
+
+def openvino(path, convert=None):
+    return load_segmenter(path, engine="openvino", device="cpu", convert=convert)
+
+
+def test_a_graph_that_a_child_made_gives_the_same_masks_and_is_used_again_without_a_child(monkeypatch, folder):
+    plain, made = openvino(DEFAULT), openvino(DEFAULT, apart)
+    (name,) = entries(folder)
+    assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    monkeypatch.setattr(conversion, "CHILD", ("false",))
+    monkeypatch.setattr(conversion, "make", None)
+    again, at_start = openvino(DEFAULT, apart), openvino(DEFAULT, here)
+    one, other = picture((256, 144)), 255 - picture((256, 144))
+    for segmenter in (made, again, at_start):
+        mask = segmenter(one)
+        assert np.abs(mask - plain(one)).max() < 1e-5
+        assert np.abs(segmenter(other, mask) - plain(other, mask)).max() < 1e-5
+    assert entries(folder) == [name]
+
+
+def test_what_this_process_made_is_kept_too(weights, folder, no_child):
+    first = openvino(weights, here)
+    assert len(entries(folder)) == 1
+    assert np.array_equal(openvino(weights, apart)(picture()), first(picture()))
+
+
+def test_a_network_without_a_memory_has_one_input_and_its_classes(tmp_path, no_child):
+    from segnet.classes import VOC_CLASSES
+    from segnet.deconvnet import DeconvConfig
+    from segnet.weights import WeightsInfo
+
+    info = WeightsInfo("deconvnet", DeconvConfig(width=0.125, fc=64), VOC_CLASSES, ((224, 224),))
+    save_weights(tmp_path / "voc.safetensors", build(info).state_dict(), info)
+    options = {"engine": "openvino", "device": "cpu", "keep": ("cat", "person")}
+    plain = load_segmenter(tmp_path / "voc.safetensors", **options)
+    for _ in range(2):  # the second is from the cache
+        kept = load_segmenter(tmp_path / "voc.safetensors", convert=here, **options)
+        assert np.abs(kept(picture((224, 224))) - plain(picture((224, 224)))).max() < 1e-5
+
+
+def test_nothing_is_kept_of_what_comes_once(weights, folder, no_child):
+    openvino(weights)(picture((64, 64)))
+    assert entries(folder) == []
+
+
+def test_the_first_network_is_made_here_and_those_beside_the_frames_by_a_child(monkeypatch):
+    used = []
+
+    def noted(convert):
+        return lambda *order: used.append(convert) or here(*order)
+
+    monkeypatch.setattr(network, "here", noted("here"))
+    monkeypatch.setattr(network, "apart", noted("apart"))
+    settings = NetworkSettings(engine="openvino", device="cpu")
+    network.load_checked(settings, OutputSettings())
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(network.load_checked, settings, OutputSettings()).result()
+    assert used == ["here", "apart"]
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: os.truncate(path, path.stat().st_size - 1),
+        lambda path: path.write_bytes(path.read_bytes()[:-1] + b"x"),
+        lambda path: path.write_bytes(bytes(32) + path.read_bytes()[32:]),
+        lambda path: path.write_bytes(cache.digest(OTHER, CONTENT) + CONTENT.tobytes()),
+        lambda path: path.chmod(0o620),
+        lambda path: path.chmod(0o604),
+        lambda path: path.rename(path.with_name("x")) and path.symlink_to("x"),
+        lambda path: path.unlink() or os.mkfifo(path, 0o600),
+        lambda path: path.unlink() or path.mkdir(0o700),
+    ],
+    ids=["empty", "short", "changed", "digest", "another's", "writable", "readable", "link", "pipe", "folder"],
+)
+def test_what_is_damaged_or_not_private_is_not_read(folder, harm):
+    cache.write(NAME, CONTENT)
+    assert np.array_equal(cache.read(NAME), CONTENT)
+    harm(folder / NAME)
+    assert cache.read(NAME) is None
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give files away")
+def test_what_belongs_to_somebody_else_is_not_read(folder):
+    cache.write(NAME, CONTENT)
+    os.chown(folder / NAME, 12345, -1)
+    assert cache.read(NAME) is None
+    os.chown(folder / NAME, 0, -1)
+    assert cache.read(NAME) is not None
+    os.chown(folder, 12345, -1)
+    assert cache.read(NAME) is None
+    cache.write(OTHER, CONTENT)
+    assert entries(folder) == [NAME]
+
+
+def test_a_folder_that_others_may_enter_is_closed_to_them(folder):
+    cache.write(NAME, CONTENT)
+    folder.chmod(0o777)
+    assert cache.read(NAME) is not None
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_link_in_place_of_the_folder_is_not_followed(folder, tmp_path):
+    cache.write(NAME, CONTENT)
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere")
+    assert cache.read(NAME) is None
+    cache.write(OTHER, CONTENT)
+    assert entries(tmp_path / "elsewhere") == [NAME]
+
+
+def test_a_damaged_graph_is_made_again(weights, folder, no_child):
+    good = here(*order(weights))
+    (name,) = entries(folder)
+    os.truncate(folder / name, 99)
+    assert len(here(*order(weights)).get_ops()) == len(good.get_ops())
+    assert cache.read(name) is not None
+
+
+def test_the_cache_is_where_the_user_has_it_or_nowhere(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    for value in ("", "relative"):
+        monkeypatch.setenv("XDG_CACHE_HOME", value)
+        cache.write(NAME, CONTENT)
+        assert entries(tmp_path / "home/.cache/segblur/openvino") == [NAME]
+    assert not Path("relative").exists()
+    monkeypatch.setenv("HOME", "nowhere")
+    assert cache.read(NAME) is None
+    cache.write(OTHER, CONTENT)
+    assert not Path("nowhere").exists()
+
+
+@pytest.mark.parametrize("convert", [here, apart])
+def test_without_a_cache_that_can_be_written_all_works(weights, tmp_path, monkeypatch, convert):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert openvino(weights, convert)(picture()).shape == SIZE[::-1]
+    assert (tmp_path / "file").stat().st_size == 0
+
+
+def test_a_full_disk_leaves_nothing_half(weights, folder, monkeypatch, no_child):
+    def full(descriptor, data):
+        os.write(descriptor, bytes(data)[:10])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(cache, "pour", full)
+    openvino(weights, here)
+    assert folder.exists()
+    assert entries(folder) == []
+
+
+def test_the_first_network_needs_no_temporary_folder(weights, folder, monkeypatch, no_child):
+    def none(**options):
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr(conversion, "TemporaryDirectory", none)
+    openvino(weights, here)
+    assert entries(folder) == []
+
+
+def test_only_what_was_used_last_is_kept(folder, monkeypatch):
+    names = [f"{number:064x}" for number in range(cache.MOST + 3)]
+    for number, name in enumerate(names[:-1]):
+        cache.write(name, CONTENT)
+        if (folder / name).exists():
+            os.utime(folder / name, (number, number))
+        if number == 2:
+            assert cache.read(names[0]) is not None  # used now, so it stays
+    cache.write(names[-1], CONTENT)
+    assert entries(folder) == sorted([names[0], *names[-cache.MOST + 1 :]])
+    monkeypatch.setattr(cache, "LARGEST", 3 * (cache.DIGEST + CONTENT.size))
+    cache.write(NAME, CONTENT)
+    assert len(entries(folder)) == 3
+    assert NAME in entries(folder)
+    cache.write(OTHER, np.zeros(cache.LARGEST, np.uint8))
+    assert OTHER not in entries(folder)
+
+
+def test_what_a_crash_left_goes_after_a_while_and_what_is_not_ours_stays(folder):
+    cache.write(NAME, CONTENT)
+    old, young, strange = folder / f".{NAME}.1.new", folder / f".{NAME}.2.new", folder / "notes.txt"
+    for path in (old, young, strange):
+        path.touch()
+    for path in (old, strange):
+        os.utime(path, (0, 0))
+    cache.write(OTHER, CONTENT)
+    assert entries(folder) == sorted([NAME, OTHER, young.name, strange.name])
+
+
+def test_several_processes_may_write_and_read_the_same_at_once(folder):
+    code = f"""
+import numpy as np
+from segnet import cache
+mine = np.full(300_000, int(__import__("sys").argv[1]), np.uint8)
+for _ in range(40):
+    cache.write("{NAME}", mine)
+    found = cache.read("{NAME}")
+    assert found is not None and found.size == mine.size and (found == found[0]).all()
+"""
+    writers = [subprocess.Popen([sys.executable, "-c", code, str(number)], cwd=ROOT) for number in range(3)]
+    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    assert entries(folder) == [NAME]
+
+
+def test_two_may_have_the_same_graph_made_at_once(weights, folder):
+    with ThreadPoolExecutor(2) as pool:
+        one, other = (pool.submit(openvino, weights, apart) for _ in range(2))
+        assert np.array_equal(one.result()(picture()), other.result()(picture()))
+    assert len(entries(folder)) == 1
+
+
+def test_whatever_may_change_the_graph_changes_its_name(monkeypatch):
+    names = {
+        key("0", ("person",), 256, 144),
+        key("1", ("person",), 256, 144),
+        key("0", ("cat",), 256, 144),
+        key("0", ("cat", "person"), 256, 144),
+        key("0", ("person",), 144, 256),
+    }
+    assert key("0", ("person", "cat"), 256, 144) == key("0", ("cat", "person", "cat"), 256, 144)
+    for part in ("openvino", "torch", "torchvision"):
+        with monkeypatch.context() as change:
+            change.setattr(conversion, "version", lambda name, part=part: "0" if name == part else "1")
+            names.add(key("0", ("person",), 256, 144))
+    monkeypatch.setattr(conversion, "code", lambda: "other")
+    names.add(key("0", ("person",), 256, 144))
+    assert len(names) == 9
+    assert all(cache.NAME.fullmatch(name) for name in names)
+
+
+@pytest.mark.parametrize("kind", [WeightsError, EngineError, ClassError])
+def test_what_the_child_finds_is_told_in_its_words(weights, folder, monkeypatch, kind):
+    chatter = "print('noise', flush=True); os.write(1, b'noise')"
+    child(monkeypatch, acting(f"{chatter}; raise conversion.{kind.__name__}('größer × ' + repr(order[2:]))"))
+    with pytest.raises(kind) as caught:
+        apart(*order(weights, keep=("person", "--cat")))
+    assert str(caught.value) == "größer × (['person', '--cat'], 160, 96)"
+    assert entries(folder) == []
+
+
+def test_numbers_that_are_none_are_found_by_the_child(tmp_path, folder):
+    tensors = build(SMALL).state_dict()
+    tensors |= {name: tensor * 3e38 for name, tensor in tensors.items() if tensor.is_floating_point()}
+    path = tmp_path / "big.safetensors"
+    save_weights(path, tensors, SMALL)
+    for convert in (here, apart):
+        with pytest.raises(WeightsError, match=r"^the network in \S*big\.safetensors gives numbers that are not"):
+            openvino(path, convert)
+    assert entries(folder) == []
+
+
+def test_what_openvino_makes_of_the_graph_is_looked_at_too(weights, monkeypatch, no_child):
+    monkeypatch.setattr("segnet.inference.gives_numbers", lambda *_: False)
+    with pytest.raises(WeightsError, match="not finite"):
+        openvino(weights, here)
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("import os; os.abort()", "was ended by SIGABRT; try again, or use torch"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "was ended by SIGSEGV;"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "SIGKILL, perhaps for want of memory;"),
+        ("raise MemoryError", "ended with code 1;"),
+        ("", "OpenVINO can't read what was made of"),
+        ("import os, sys; os.write(int(sys.argv[2]), b'garbage' * 99)", "OpenVINO can't read what was made of"),
+        ("import os, sys; os.write(int(sys.argv[2]), bytes(8) + b'garbage')", "OpenVINO can't read what was made"),
+    ],
+)
+def test_a_child_that_fails_is_a_sentence_and_leaves_nothing(weights, folder, monkeypatch, code, says):
+    child(monkeypatch, code)
+    open_files = len([*Path("/proc/self/fd").iterdir()])
+    with pytest.raises(EngineError, match=says) as caught:
+        apart(*order(weights))
+    assert str(weights) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert entries(folder) == []
+    assert len([*Path("/proc/self/fd").iterdir()]) == open_files
+
+
+def children():
+    return {pid for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()}
+
+
+def test_a_child_that_hangs_is_ended(weights, folder, monkeypatch):
+    monkeypatch.setattr(conversion, "CHILD", ("sh", "-c", "exec sleep 999"))
+    monkeypatch.setattr(conversion, "LIMIT", 0.5)
+    before = children()
+    with pytest.raises(EngineError, match=r"took more than 0\.5 seconds; try again, or use torch"):
+        apart(*order(weights))
+    assert children() == before
+    assert entries(folder) == []
+
+
+def test_a_child_that_can_not_be_started_is_a_sentence(weights, monkeypatch):
+    monkeypatch.setattr(conversion, "CHILD", ("/nowhere/python",))
+    with pytest.raises(EngineError, match=r"can't be made ready for OpenVINO \(No such file"):
+        by_child(*order(weights))
+
+
+def test_a_child_is_nice_and_ends_with_the_one_that_asked(weights, tmp_path):
+    begun = tmp_path / "begun"
+    os.mkfifo(begun)
+    code = acting(f"open({str(begun)!r}, 'w').write(f'{{os.getpid()}} {{os.nice(0)}}'); time.sleep(999)")
+    asks = f"""
+import sys
+from pathlib import Path
+from segnet import conversion
+conversion.CHILD = (sys.executable, "-c", {code!r})
+conversion.by_child(Path({str(weights)!r}), "0", ("person",), 160, 96)
+"""
+    parent = subprocess.Popen([sys.executable, "-c", asks], cwd=ROOT)
+    try:
+        pid, nice = map(int, begun.read_text().split())
+        assert nice == min(19, os.nice(0) + conversion.NICE)
+        watched = os.pidfd_open(pid)
+    finally:
+        parent.kill()
+        parent.wait()
+    assert select.select([watched], [], [], 60)[0]
+    os.close(watched)
+
+
+def test_a_child_whose_parent_is_gone_already_makes_nothing(weights):
+    result = os.memfd_create("result")
+    called = [*conversion.CHILD, "1", str(result), str(weights), file_sha256(weights), "160", "96", "person"]
+    assert subprocess.run(called, pass_fds=[result], cwd=ROOT, check=False).returncode == 1
+    assert os.fstat(result).st_size == 0
+    os.close(result)
+
+
+def test_weights_that_change_while_they_are_read_are_refused(weights):
+    with pytest.raises(WeightsError, match="changed while it was read"):
+        make(weights, "0" * 64, ("person",), *SIZE)
+
+
+def test_weights_that_are_gone_are_one_sentence(tmp_path):
+    with pytest.raises(WeightsError, match="there is no weights file"):
+        openvino(tmp_path / "none", apart)
+    with pytest.raises(WeightsError, match="can't be read: Is a directory"):
+        file_sha256(tmp_path)
+
+
+def test_classes_that_the_weights_do_not_know_need_no_child(weights, no_child):
+    with pytest.raises(ClassError, match="know only person"):
+        load_segmenter(weights, engine="openvino", device="cpu", keep=("person", "cat"), convert=apart)
+
+
+def test_graphs_are_for_openvino_alone(weights):
+    with pytest.raises(EngineError, match="torch does not run what was made for OpenVINO"):
+        Segmenter(lambda width, height: None, read_info(weights), engine="torch", device="cpu")
+
+
+def test_a_graph_outlives_the_bytes_it_was_made_of(weights):
+    content = serialized(make(*order(weights)))
+    copy = graph(weights, content)
+    before = [op.data.copy() for op in copy.get_ordered_ops() if op.get_type_name() == "Constant"]
+    content[:] = 255
+    after = [op.data for op in copy.get_ordered_ops() if op.get_type_name() == "Constant"]
+    assert all(np.array_equal(old, new) for old, new in zip(before, after, strict=True))
