@@ -211,7 +211,7 @@ output    SegBlur Camera 2 (/dev/video11), 1280×720, nobody watches
 webcam    HD Pro Webcam C920 (/dev/video0), mjpeg 1280×720 at 30 fps
 network   person.safetensors (1f1f1f1f1f1f), light 256×144 by openvino on cpu
 frames    30.0 fps in, 29.0 fps out, 13.4 ms after the webcam's (99 of 100 within 14.8)
-stages    decode 1.1, network 2.5 ms
+stages    delivery 1.1, mask 2.5 ms
 so far    drops 10, reconnects 0, swaps 0, worker starts 1
 memory    keeper 53 MB, worker 299 MB
 service   SegBlur 0.1.0, process 4711, up 1 d 2 h"""

@@ -22,7 +22,7 @@ def busy():
         for frame in range(29):
             now = 100 + second + frame / 29
             kept.wrote(now, now - 0.012 - frame / 10000)
-        stages = {"decode": [1.0 + n / 100 for n in range(30)], "network": [2.5] * 30}
+        stages = {"delivery": [1.0 + n / 100 for n in range(30)], "mask": [2.5] * 30}
         kept.told(101.0 + second, {"frames_in": 30, "drops": 1, "stages": stages})
     return kept
 
@@ -71,8 +71,8 @@ def test_a_stream_is_summed_up():
     assert (made["frames_in"], made["frames_out"], made["drops"], made["worker_starts"]) == (300, 290, 10, 1)
     assert made["fps_in"] == 30.0
     assert made["fps_out"] == pytest.approx(29, abs=0.01)
-    assert made["stages"]["decode"] == {"p50": 1.14, "p95": 1.28, "p99": 1.29, "count": 300, "total_ms": 343.5}
-    assert made["stages"]["network"]["p99"] == 2.5
+    assert made["stages"]["delivery"] == {"p50": 1.14, "p95": 1.28, "p99": 1.29, "count": 300, "total_ms": 343.5}
+    assert made["stages"]["mask"]["p99"] == 2.5
     assert made["mask_age_ms"]["p50"] == pytest.approx(13.4, abs=0.11)
     assert made["memory_bytes"]["keeper"] == made["memory_bytes"]["worker"] > 1e6
 
@@ -106,7 +106,7 @@ def test_those_who_ask_at_the_same_time_get_the_same_figures():
 def test_a_year_takes_no_more_memory_than_a_minute():
     kept = Figures()
     for second in range(500):
-        kept.told(second, {"frames_in": 60, "stages": {f"stage_{second}": [1.0], "decode": [1.0] * 5000}})
+        kept.told(second, {"frames_in": 60, "stages": {f"stage_{second}": [1.0], "delivery": [1.0] * 5000}})
         for frame in range(60):
             kept.wrote(second + frame / 60, second)
     held = [kept._in, kept._out, kept._age.newest, *(series.newest for series in kept._stages.values())]
@@ -121,9 +121,9 @@ def test_a_counter_that_does_not_exist_is_a_mistake():
 
 
 MAD = [
-    {"stages": {"decode": [nan, inf, -1.0, "3", None, 10**400, [1.0], 1e9]}},
+    {"stages": {"delivery": [nan, inf, -1.0, "3", None, 10**400, [1.0], 1e9]}},
     {"stages": {"De code": [1.0], "": [1.0], "x" * 99: [1.0], 'a"b': [1.0], 7: [1.0], "é": [1.0]}},
-    {"stages": {"decode": 3}},
+    {"stages": {"delivery": 3}},
     {"stages": [1]},
     {"frames_in": -3, "drops": "many"},
     {"frames_in": True, "drops": 10**400},
@@ -194,8 +194,8 @@ def read(text):
 def test_prometheus_reads_every_figure():
     found = read(prometheus(status()))
     assert found["segblur_frames_in_total", None] == 300
-    assert found["segblur_stage_seconds", 'stage="decode",quantile="0.5"'] == 0.00114
-    assert found["segblur_stage_seconds_count", 'stage="decode"'] == 300
+    assert found["segblur_stage_seconds", 'stage="delivery",quantile="0.5"'] == 0.00114
+    assert found["segblur_stage_seconds_count", 'stage="delivery"'] == 300
     assert found["segblur_mask_age_seconds_count", None] == 290
     assert found["segblur_viewers", 'path="/dev/video10"'] == 1
     assert found["segblur_resident_memory_bytes", 'process="worker"'] == 298_844_160
