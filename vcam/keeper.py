@@ -208,8 +208,9 @@ async def keep(life: Life, outputs: Sequence[Output], crew: Crew, ears: Ears) ->
             watched_at = now if watched else watched_at
             wanted = not (life.paused or life.asleep) and now - watched_at <= life.settings.idle.webcam
             update = crew.turn(wanted, now)
-            picture.take(update, now)
-            if not wanted:
+            if wanted:
+                picture.take(update, now)
+            else:
                 picture.rest(PAUSED if life.paused else ASLEEP if life.asleep else READY)
             if watched:
                 screen.show(picture.frame(), now)
