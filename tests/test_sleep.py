@@ -4,12 +4,15 @@ import asyncio
 import os
 
 import pytest
+from dbus_fast.errors import DBusError
 
 from vcam import sleep
 
 
 class Bus:
     """The system bus with a logind that does what the test says."""
+
+    refuses = False
 
     def __init__(self, **_):
         Bus.last = self
@@ -32,6 +35,8 @@ class Bus:
         self.listeners.append(listener)
 
     async def call_inhibit(self, what, who, why, mode):
+        if self.refuses:
+            raise DBusError("org.freedesktop.DBus.Error.AccessDenied", "no")
         assert (what, mode) == ("sleep", "delay")
         ours, theirs = os.pipe()
         self.locks.append(theirs)
@@ -117,5 +122,21 @@ def test_a_bus_that_ends_is_looked_for_again(monkeypatch):
         await until(lambda: Bus.last is not first and Bus.last.locks)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(scene())
+
+
+def test_sleep_is_told_where_it_can_not_be_delayed_too(monkeypatch):
+    monkeypatch.setattr(Bus, "refuses", True)
+
+    async def scene():
+        told = []
+        task = asyncio.ensure_future(sleep.follow(told.append, lambda: True))
+        await asyncio.sleep(0)
+        await until(lambda: Bus.last.listeners)
+        for asleep in (True, False, True, False):
+            Bus.last.say(asleep)
+        await until(lambda: told == [True, False, True, False])
+        task.cancel()
 
     asyncio.run(scene())

@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from dbus_fast import BusType
 from dbus_fast.aio import MessageBus
@@ -38,8 +39,7 @@ async def follow(asleep: Callable[[bool], None], closed: Callable[[], bool]) -> 
         news: asyncio.Queue[bool] = asyncio.Queue()
         manager.on_prepare_for_sleep(news.put_nowait)  # type: ignore[attr-defined]  # made by the introspection
         while True:
-            why = "closes the webcam"
-            lock = await manager.call_inhibit("sleep", "SegBlur", why, "delay")  # type: ignore[attr-defined]
+            lock = await delay(manager)
             try:
                 while not await heard(bus, news):
                     pass
@@ -49,12 +49,25 @@ async def follow(asleep: Callable[[bool], None], closed: Callable[[], bool]) -> 
                         while not closed():
                             await asyncio.sleep(0.05)
             finally:
-                os.close(lock)
+                if lock is not None:
+                    os.close(lock)
             while await heard(bus, news):
                 pass
             asleep(False)
     finally:
         bus.disconnect()
+
+
+async def delay(manager: Any) -> int | None:
+    """A lock that keeps logind from sleeping while it is open; None where we may not have one, as without polkit: then
+    we hear of sleep all the same, but it does not wait for us.
+    """
+    try:
+        lock: int = await manager.call_inhibit("sleep", "SegBlur", "closes the webcam", "delay")
+    except DBusError as error:
+        log.debug("sleep can't be delayed (%s)", error)
+        return None
+    return lock
 
 
 async def heard(bus: MessageBus, news: "asyncio.Queue[bool]") -> bool:
