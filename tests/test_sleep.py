@@ -17,7 +17,7 @@ class Bus:
     def __init__(self, **_):
         Bus.last = self
         self.locks, self.listeners = [], []
-        self.gone = asyncio.Event()
+        self.gone = asyncio.get_running_loop().create_future()  # one for all who wait, as the real one
 
     async def connect(self):
         return self
@@ -43,7 +43,7 @@ class Bus:
         return ours
 
     async def wait_for_disconnect(self):
-        await self.gone.wait()
+        await self.gone
 
     def disconnect(self):
         for lock in self.locks:
@@ -118,7 +118,7 @@ def test_a_bus_that_ends_is_looked_for_again(monkeypatch):
         await asyncio.sleep(0)
         first = Bus.last
         await until(lambda: first.locks)
-        first.gone.set()
+        first.gone.set_result(None)
         await until(lambda: Bus.last is not first and Bus.last.locks)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -138,5 +138,21 @@ def test_sleep_is_told_where_it_can_not_be_delayed_too(monkeypatch):
             Bus.last.say(asleep)
         await until(lambda: told == [True, False, True, False])
         task.cancel()
+
+    asyncio.run(scene())
+
+
+def test_who_is_told_of_sleep_is_told_of_its_end_even_if_the_bus_is_gone():
+    async def scene():
+        told = []
+        task = asyncio.ensure_future(sleep.follow(told.append, lambda: True))
+        await asyncio.sleep(0)
+        await until(lambda: Bus.last.listeners)
+        Bus.last.say(True)
+        await until(lambda: told == [True])
+        Bus.last.gone.set_result(None)
+        with pytest.raises(EOFError):
+            await task
+        assert told == [True, False]
 
     asyncio.run(scene())

@@ -37,11 +37,13 @@ async def follow(asleep: Callable[[bool], None], closed: Callable[[], bool]) -> 
         node = await bus.introspect(LOGIND, PATH)
         manager = bus.get_proxy_object(LOGIND, PATH, node).get_interface(MANAGER)
         news: asyncio.Queue[bool] = asyncio.Queue()
+        # Once for all: who gives up waiting for it ends it for everybody.
+        gone = asyncio.ensure_future(bus.wait_for_disconnect())  # type: ignore[no-untyped-call]
         manager.on_prepare_for_sleep(news.put_nowait)  # type: ignore[attr-defined]  # made by the introspection
         while True:
             lock = await delay(manager)
             try:
-                while not await heard(bus, news):
+                while not await heard(gone, news):
                     pass
                 asleep(True)
                 with suppress(TimeoutError):
@@ -51,9 +53,11 @@ async def follow(asleep: Callable[[bool], None], closed: Callable[[], bool]) -> 
             finally:
                 if lock is not None:
                     os.close(lock)
-            while await heard(bus, news):
-                pass
-            asleep(False)
+            try:
+                while await heard(gone, news):
+                    pass
+            finally:
+                asleep(False)  # also where the bus is gone: we are awake to see it
     finally:
         bus.disconnect()
 
@@ -70,13 +74,12 @@ async def delay(manager: Any) -> int | None:
     return lock
 
 
-async def heard(bus: MessageBus, news: "asyncio.Queue[bool]") -> bool:
+async def heard(gone: "asyncio.Future[None]", news: "asyncio.Queue[bool]") -> bool:
     """The next thing that logind says. Raises EOFError where the bus is gone."""
-    gone = asyncio.ensure_future(bus.wait_for_disconnect())  # type: ignore[no-untyped-call]
     said = asyncio.ensure_future(news.get())
-    done, rest = await asyncio.wait({gone, said}, return_when=asyncio.FIRST_COMPLETED)
-    for task in rest:
-        task.cancel()
-    if said not in done:
-        raise EOFError("the bus is gone")
+    both: set[asyncio.Future[Any]] = {gone, said}
+    await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+    if not said.done():
+        said.cancel()
+        raise EOFError("the bus is gone") from gone.exception()
     return said.result()
