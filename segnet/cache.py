@@ -31,7 +31,7 @@ def read(name: str) -> Bytes | None:
         descriptor = os.open(name, flags, dir_fd=folder)
         try:
             found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode) or not private(found) or not DIGEST <= found.st_size <= LARGEST:
+            if not private(found) or not DIGEST <= found.st_size <= LARGEST:
                 return None
             data = taken(descriptor)
             if data[:DIGEST].tobytes() != digest(name, data[DIGEST:]):

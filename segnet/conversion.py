@@ -30,7 +30,7 @@ from segnet.maskmodel import MaskModel
 from segnet.weights import WeightsError, load_weights
 
 CHILD = (sys.executable, "-P", "-m", "segnet.conversion")  # -P: no module of the folder that happens to be the current
-LIMIT = 90.0  # seconds; on an idle machine the shipped weights take 2, the largest network 15
+LIMIT = 90.0  # seconds; alone on a machine the shipped weights take 2, the largest networks some 6
 NICE = 10  # the frames of the network in use go before
 PR_SET_PDEATHSIG = 1  # prctl(2)
 TROUBLE = {65: WeightsError, 69: EngineError, 64: ClassError}  # the child's exit codes for what it can put into words
