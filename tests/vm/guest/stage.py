@@ -169,7 +169,7 @@ class Recorder:
         words = ("ffmpeg", "-nostdin", "-loglevel", "warning", "-copyts", "-use_wallclock_as_timestamps", "1")
         words += ("-f", "v4l2", "-i", device)
         words += ("-map", "0", "-c", "copy", "-flush_packets", "1", "-f", "rawvideo", self.path)
-        words += ("-map", "0", "-c", "copy", "-f", "framecrc", JOB / f"{name}.crc")
+        words += ("-map", "0", "-c", "copy", "-flush_packets", "1", "-f", "framecrc", JOB / f"{name}.crc")
         with (JOB / f"{name}.log").open("w") as log:
             self.process = subprocess.Popen([*AS_TESTER, *map(str, words)], stderr=log)
         note("recording", name)
