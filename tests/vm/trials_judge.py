@@ -52,7 +52,7 @@ def story(evidence: Evidence, tapes: dict[str, Recording], fault: Fault) -> tupl
         frames = [
             (time, frame.kind if not name.startswith("vivid") or frame.kind == "placeholder" else "live")
             for time, frame in zip(tape.times, tape.frames, strict=False)
-            if fault.began <= time <= fault.ended + 1
+            if fault.began <= time <= fault.ended
         ]
         if frames:
             break

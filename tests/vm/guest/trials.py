@@ -486,7 +486,8 @@ def weights_listed_and_rolled_back() -> None:
     live()
     sources = [entry["source"] for entry in ask("weights", use="list")["weights"]]
     assert len(sources) >= 2, sources
-    assert all(Path(source).name in segblur("weights", "list").stdout for source in sources[:2])
+    said = segblur("weights", "list").stdout
+    assert all(Path(source).name in said for source in sources[:2]), said
     segblur("weights", "rollback")
     used = Path(ask("status")["settings"]["network"]["weights"])
     assert used.read_text() == Path(sources[1]).read_text(), used
@@ -505,7 +506,7 @@ def webcam_stalls() -> None:
 
 @trial
 def computer_sleeps() -> None:
-    """The computer goes to sleep (logind, the kernel's freezer): the webcam closed before it, live again after it."""
+    """The computer sleeps (logind, the kernel's freezer): the service hears of both, a placeholder, live again."""
     test = Path("/sys/power/pm_test")
     reader = live().now()
     assert test.exists(), "this kernel has no pm_test"
