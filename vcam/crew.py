@@ -150,7 +150,7 @@ class Worker:
         self.pid = self._process.pid
         self.spoke = self.lived = self._streams = False
         self.parting: tuple[str, float] | None = None  # why and when its connection ended
-        self._heard = now
+        self._heard = self._turned = now
         self.tell(settings)
 
     def fileno(self) -> int:
@@ -168,10 +168,11 @@ class Worker:
             self._link.want(wanted)
             self._streams = wanted
         update = self._link.take()
-        if update.heard:
+        if update.heard or now - self._turned > HUNG:  # it was not silent if it was us who were away, as in a suspend
             self._heard = now
         elif now - self._heard > (HUNG if self.spoke else LOADING):
             raise EndedError(SILENT)
+        self._turned = now
         self.lived = self.lived or update.frame is not None
         self.spoke = self.spoke or self.lived or bool(update.trouble)
         return update
