@@ -145,6 +145,9 @@ def load(wish, faulty):
     if wish.weights is None:
         return faulty
     what = wish.weights.read_text()
+    if what.startswith("slow"):
+        time.sleep(2)  # while the network before makes its first frames
+        raise SettingsError(f"network.weights: {wish.weights} is no good")
     if what.startswith("refuse"):
         raise SettingsError(f"network.weights: {wish.weights} is no good")
     if what.startswith("crash"):

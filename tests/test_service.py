@@ -219,6 +219,15 @@ def test_bad_weights_change_nothing(weights, content, says):
         assert all(one["sha256"] == "" for one in client.ask("weights", use="list")["weights"])
 
 
+def test_the_first_good_frame_of_the_old_network_does_not_count_for_the_one_on_trial(weights):
+    with Running() as running:
+        with pytest.raises(SegBlurError, match="is no good"):
+            use(weights("bad.safetensors", "slow"))
+        running.live()
+        assert running.crew.settings.network.weights is None
+        assert file() == {}
+
+
 def test_a_file_that_others_can_write_is_refused(weights):
     with Running() as running:
         running.live()

@@ -51,9 +51,11 @@ class Service:
         self._trial: asyncio.Future[None] | None = None
         self._trial_pid: int | None = None
         self._on_trial: NetworkSettings | None = None
+        self._placed = False  # whether it has taken the place of the one before
         self._one_trial = asyncio.Lock()
         # One thread, because a copy that is being made must not be swept away as one that nobody uses.
         self._disk = ThreadPoolExecutor(1, "segblur-disk")
+        self._admitted: set[Path] = set()  # copies that were made and are not in use yet
         self._tasks: set[asyncio.Future[Any]] = set()
         self._said = ""
         self._seen = signature(life.settings.network.weights)
@@ -97,10 +99,12 @@ class Service:
         source = self._sources.get(str(copy), SHIPPED)
         reason = reason.replace(str(copy), source)
         if state == "ready" and self._trial:
+            self._placed = True
             asyncio.get_running_loop().call_later(UNSEEN, self._end_trial, "", self._trial)
         elif state == "in use":
             self._keep(None if copy is None else Path(copy), source)
-            self._end_trial("")
+            if self._placed:  # else it is the first good frame of the network before
+                self._end_trial("")
         elif state in ("refused", "returned"):
             log.error("%s: %s", source, reason)
             self._crew.propose(self._crew.settings)  # so that the worker forgets the wish
@@ -122,7 +126,8 @@ class Service:
             try:
                 folder = store.store_path()
                 store.remember(folder, copy, source, time())
-                store.prune(folder, [copy] if copy else [])
+                using = (copy, self._crew.settings.network.weights, *self._admitted)
+                store.prune(folder, [path for path in using if path])
             except SettingsError as error:
                 log.warning("the history of weights can't be written: %s", error)
 
@@ -154,7 +159,13 @@ class Service:
             return network
         path = network.weights.absolute()
         loop = asyncio.get_running_loop()
-        copy = await loop.run_in_executor(self._disk, lambda: store.admit(path, store.store_path()))
+
+        def admit() -> Path:
+            copy = store.admit(path, store.store_path())
+            self._admitted.add(copy)  # by this thread, which is also the one that sweeps
+            return copy
+
+        copy = await loop.run_in_executor(self._disk, admit)
         self._sources.setdefault(str(copy), str(path))
         return network.model_copy(update={"weights": copy})
 
@@ -188,7 +199,7 @@ class Service:
             if network == self._crew.settings.network:
                 self._life.settings = self._life.settings.model_copy(update={"network": wanted})
                 return
-            self._trial = asyncio.get_running_loop().create_future()
+            self._trial, self._placed = asyncio.get_running_loop().create_future(), False
             self._trial_pid = self._crew.pid
             try:
                 self._crew.summon(monotonic())
@@ -205,6 +216,7 @@ class Service:
                 raise SettingsError(f"the network was not ready after {TRIAL:.0f} seconds; try again") from None
             finally:
                 self._trial = self._on_trial = None
+                asyncio.get_running_loop().call_soon(self._admitted.clear)  # when a good one is among the settings
             self._tell({"network": network})
             self._figures.count("swaps")
             self._life.settings = self._life.settings.model_copy(update={"network": wanted})
