@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from vcam import viewers
-from vcam.viewers import ClientEvents, Everybody, Holders, find_viewers, held_by_others
+from vcam.viewers import EVERYBODY, ClientEvents, Holders, find_viewers, held_by_others
 
 HOLD = "import sys; f = open(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
 
@@ -126,7 +126,7 @@ def test_the_processes_are_looked_through_only_when_there_is_a_reason(device, mo
 
 def test_where_nothing_can_be_known_somebody_watches(tmp_path):
     seats = find_viewers(tmp_path / "nothing")
-    assert isinstance(seats, Everybody)
+    assert seats is EVERYBODY
     assert seats.look()
     assert seats.how == "always"
 

@@ -13,7 +13,7 @@ from vcam.errors import OutputError
 from vcam.frame import SafeFrame
 from vcam.settings import OutputSettings
 from vcam.v4l2 import SYSFS, nodes
-from vcam.viewers import Nobody, Viewers, find_viewers
+from vcam.viewers import NOBODY, Viewers, find_viewers
 from vcam.writer import BACKEND
 
 log = logging.getLogger("segblur.output")
@@ -85,7 +85,7 @@ class Loopback:
         self.path, self._settings = path, settings
         self.label = read_attribute(path, "name") or settings.label
         self.trouble = ""  # why nothing can be written at the moment
-        self.viewers: Viewers = Nobody()
+        self.viewers: Viewers = NOBODY
         self._camera: pyvirtualcam.Camera | None = self._open()
 
     def _open(self) -> pyvirtualcam.Camera:
@@ -174,7 +174,7 @@ class Loopback:
     def close(self) -> None:
         """Give the device back."""
         self.viewers.close()
-        self.viewers = Nobody()
+        self.viewers = NOBODY
         if self._camera is not None:
             self._camera.close()
             self._camera = None

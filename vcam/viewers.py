@@ -14,6 +14,7 @@ import select
 import struct
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Protocol
@@ -34,7 +35,10 @@ ABSENT = 2  # looks in a row that must find nobody before a stream that was anno
 class Viewers(Protocol):
     """One device's."""
 
-    how: str  # event, inotify, always; lost where the device is
+    @property
+    def how(self) -> str:
+        """One of event, inotify and always; lost where the device is."""
+        ...
 
     def fileno(self) -> int:
         """What becomes readable when there is a reason to look; -1 where nothing ever does."""
@@ -63,7 +67,7 @@ def find_viewers(device: Path) -> Viewers:
         with suppress(OSError):
             viewers: Viewers = make(device)
             return viewers
-    return Everybody()
+    return EVERYBODY
 
 
 class ClientEvents:
@@ -165,22 +169,24 @@ class Holders:
             os.close(self._ubuntu)
 
 
-class Everybody:
-    """Nobody can tell."""
+@dataclass(frozen=True)
+class Assumed:
+    """Nobody can tell: somebody is taken to watch, or, where the device is lost, nobody until it is back."""
 
-    how = "always"
+    how: str
+    present: bool
 
     def fileno(self) -> int:
         """No sign will come."""
         return -1
 
     def look(self) -> bool:
-        """Assumed."""
-        return True
+        """As assumed."""
+        return self.present
 
     def unsure(self) -> bool:
-        """Nothing will change."""
-        return False
+        """A device that is lost may come back."""
+        return not self.present
 
     def verify(self) -> None:
         """There is nobody to ask."""
@@ -189,28 +195,7 @@ class Everybody:
         """There is nothing to let go of."""
 
 
-class Nobody:
-    """For a device that is not there."""
-
-    how = "lost"
-
-    def fileno(self) -> int:
-        """No sign will come."""
-        return -1
-
-    def look(self) -> bool:
-        """Nobody can."""
-        return False
-
-    def unsure(self) -> bool:
-        """It may come back."""
-        return True
-
-    def verify(self) -> None:
-        """There is nobody to ask."""
-
-    def close(self) -> None:
-        """There is nothing to let go of."""
+EVERYBODY, NOBODY = Assumed("always", True), Assumed("lost", False)
 
 
 def subscribe(device: Path, event: int) -> int:
