@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 import tomllib
 from contextlib import contextmanager
 from pathlib import Path
@@ -283,7 +284,7 @@ def test_a_folder_that_can_not_be_written_is_named(monkeypatch):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     write(TEXT)
-    monkeypatch.setattr(configfile.tempfile, "NamedTemporaryFile", read_only)
+    monkeypatch.setattr(tempfile, "mkstemp", read_only)
     refused("config.toml can't be written: Read-only file system", "look.blur", 0.7)
 
 

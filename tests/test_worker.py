@@ -10,6 +10,7 @@ from tests.faulty_worker import Box, paint_secret, secret_of
 from vcam import worker
 from vcam.errors import CameraLostError
 from vcam.frame import RawFrame, SafeFrame, empty, planes
+from vcam.guard import Guard
 from vcam.settings import LookSettings, Settings
 from vcam.slots import EndedError
 from vcam.swap import Networks
@@ -192,3 +193,26 @@ def test_a_frame_for_which_there_is_no_slot_is_dropped(sample):
     with pytest.raises(EndedError):
         worker.stream(webcam, networks(), keeper)
     assert webcam.sequence == 10
+
+
+class Introduced(Guard):
+    """A network that has something to tell of itself."""
+
+    def __init__(self, name):
+        self.about = {"weights": name}
+
+
+def test_a_network_that_comes_while_nobody_watches_is_introduced_once():
+    keeper, wishes = Keeper(0), iter(["new.safetensors"])
+    keeper.wanted, current = False, [Introduced("shipped")]
+
+    class Swapped:
+        def current(self):
+            return current[0]
+
+        def wish(self, _):
+            current[0] = next((Introduced(name) for name in wishes), current[0])
+
+    with pytest.raises(EndedError):
+        worker.rest(keeper, Swapped())
+    assert keeper.told == [{"network": {"weights": "new.safetensors"}}]

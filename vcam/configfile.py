@@ -3,12 +3,11 @@
 import errno
 import os
 import stat
-import tempfile
 import tomllib
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vcam.disk import replaced, write
 from vcam.errors import SettingsError
 from vcam.settings import PREFIX, fields, load_settings
 
@@ -135,36 +134,17 @@ def add_section(document: "TOMLDocument", section: str) -> None:
 
 def replace(target: Path, path: Path, data: bytes) -> None:
     """Write a file whole or not at all, whenever the machine stops; it keeps its mode. Raises SettingsError."""
-    temporary = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-            temporary = Path(file.name)
-            file.write(data)
+        with replaced(target) as (descriptor, new):
+            write(descriptor, data)
             if target.exists():
                 if not os.access(target, os.W_OK):
                     raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-                os.fchmod(file.fileno(), stat.S_IMODE(target.stat().st_mode))
-            file.flush()
-            os.fsync(file.fileno())
-        load_settings(path=temporary)
-        temporary.replace(target)
-        temporary = None
-        sync_folder(target.parent)
-    except SettingsError as error:
-        raise SettingsError(str(error).replace(str(temporary), str(path))) from None
+                os.fchmod(descriptor, stat.S_IMODE(target.stat().st_mode))
+            try:
+                load_settings(path=new)
+            except SettingsError as error:
+                raise SettingsError(str(error).replace(str(new), str(path))) from None
     except OSError as error:
         raise SettingsError(f"{path} can't be written: {error.strerror}") from None
-    finally:
-        if temporary:
-            with suppress(OSError):
-                temporary.unlink()
-
-
-def sync_folder(folder: Path) -> None:
-    """What was renamed in it stays so."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -10,13 +10,13 @@ import logging
 import os
 import re
 import stat
-import tempfile
 import time
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from vcam.disk import UNFINISHED, replaced, write
 from vcam.errors import SettingsError
 
 log = logging.getLogger("segblur.store")
@@ -74,13 +74,10 @@ def admit(path: Path, store: Path) -> Path:
         if holds(target, sha256, before.st_size):
             same(path, source, before)
             return target
-        with beside(path, store) as (descriptor, new):
+        with translated(path, store), replaced(target) as (descriptor, _):
             if copy(source, descriptor, before.st_size) != sha256:
                 raise unfinished(path)
             same(path, source, before)
-            os.fsync(descriptor)
-            new.replace(target)
-            sync(store)
         return target
 
 
@@ -141,12 +138,6 @@ def copy(source: int, target: int | None, size: int) -> str:
     return total.hexdigest()
 
 
-def write(target: int, data: bytes) -> None:
-    """All of it, to a descriptor. Raises OSError."""
-    while data:
-        data = data[os.write(target, data) :]
-
-
 def holds(target: Path, sha256: str, size: int) -> bool:
     """Whether that copy is in the store already, undamaged."""
     try:
@@ -163,26 +154,14 @@ def holds(target: Path, sha256: str, size: int) -> bool:
 
 
 @contextlib.contextmanager
-def beside(path: Path, store: Path) -> Iterator[tuple[int, Path]]:
-    """A new file in the store for what becomes a copy of `path`, as descriptor and path; where it is not renamed in
-    the end, it is gone. Raises SettingsError for whatever can't be written.
-    """
-    new: Path | None = None
+def translated(path: Path, store: Path) -> Iterator[None]:
+    """What keeps `path` from being written to the store, as a SettingsError."""
     try:
-        descriptor, name = tempfile.mkstemp(prefix=".", suffix=".new", dir=store)
-        new = Path(name)
-        try:
-            yield descriptor, new
-        finally:
-            os.close(descriptor)
+        yield
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         what = "the disk is full; make room" if full else f"{error.strerror}; see to that folder"
         raise SettingsError(f"{path} can't be written to {store}: {what}, and try again") from None
-    finally:
-        if new is not None:
-            with contextlib.suppress(OSError):
-                new.unlink()
 
 
 def same(path: Path, source: int, before: os.stat_result) -> None:
@@ -197,15 +176,6 @@ def unfinished(path: Path) -> SettingsError:
     return SettingsError(f"{path} is still being written; try again")
 
 
-def sync(folder: Path) -> None:
-    """See to it that a new name in the folder outlives a power cut. Raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def remember(store: Path, copy: Path | None, source: str, now: float) -> None:
     """Note that these weights showed a good frame; `copy` is None for those that come with the program. `now` is in
     seconds since 1970. Raises SettingsError where the store can't be written; the history is then as it was.
@@ -218,11 +188,8 @@ def remember(store: Path, copy: Path | None, source: str, now: float) -> None:
     newest = Entry(sha256, source, now, size)
     entries = [newest, *(entry for entry in history(store) if entry.sha256 != sha256)][:REMEMBERED]
     text = json.dumps([asdict(old) for old in entries], indent=1) + "\n"
-    with beside(Path(HISTORY), store) as (descriptor, new):
+    with translated(Path(HISTORY), store), replaced(store / HISTORY) as (descriptor, _):
         write(descriptor, text.encode())
-        os.fsync(descriptor)
-        new.replace(store / HISTORY)
-        sync(store)
 
 
 def history(store: Path) -> list[Entry]:
@@ -275,7 +242,7 @@ def prune(store: Path, using: Collection[Path], keep: int = 5) -> None:
     """
     stay = {*using, *(place(store, old) for old in history(store)[:keep])}
     long_ago = time.time() - STALE
-    for path in (*store.glob(f"*{SUFFIX}"), *store.glob(".*.new")):
+    for path in (*store.glob(f"*{SUFFIX}"), *store.glob(UNFINISHED)):
         with contextlib.suppress(OSError):
             if path not in stay and (path.suffix == SUFFIX or path.stat().st_mtime < long_ago):
                 path.unlink()

@@ -129,11 +129,14 @@ def introduce(network: Segment, link: Sender) -> None:
 
 def rest(link: Sender, networks: Networks) -> None:
     """Wait until somebody watches, with everything ready but the webcam."""
+    told = networks.current()
     while not link.wanted:
         link.say("")
         link.listen(BEAT)
         networks.wish(link.settings.network)
-        introduce(networks.current(), link)
+        if networks.current() is not told:
+            told = networks.current()
+            introduce(told, link)
 
 
 def stream(camera: Camera, networks: Networks, link: Sender) -> None:
