@@ -79,15 +79,15 @@ class Evidence:
         """A program that reads while the segmentation goes wrong."""
         return self.recording("faulty")
 
-    @cached_property
-    def browser(self) -> list[Frame]:
-        """The pictures that the browser's page drew."""
-        pictures = [read_png(path) for path in sorted((self.folder / "browser").glob("frame-*.png"))]
+    def drawn(self, browser: str) -> list[Frame]:
+        """The pictures that the page drew in this browser."""
+        pictures = [read_png(path) for path in sorted((self.folder / browser).glob("frame-*.png"))]
         assert all(picture.shape == (HEIGHT, WIDTH) for picture in pictures), "the page got pictures of another size"
         return self.judge.frames(pictures)
 
-    def posted(self, name: str) -> Any:
-        """What the browser's page reported under this name."""
-        path = self.folder / "browser" / f"{name}-000.json"
-        assert path.exists(), f"the page never reported its {name}: {self.text('browser/error-000.txt') or 'no error'}"
+    def posted(self, browser: str, name: str) -> Any:
+        """What the page reported under this name."""
+        path = self.folder / browser / f"{name}-000.json"
+        error = self.text(f"{browser}/error-000.txt") or "no error"
+        assert path.exists(), f"the page never reported its {name}: {error}"
         return json.loads(path.read_text())

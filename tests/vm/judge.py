@@ -117,20 +117,29 @@ def hung(evidence: Evidence) -> None:
     placeholder_then_live(evidence, "stop", "revived")
 
 
-def browser_lists(evidence: Evidence) -> None:
-    """Chromium lists a camera named exactly "SegBlur Camera", opens it, and gets 640×480."""
-    assert "SegBlur Camera" in evidence.posted("labels"), evidence.posted("labels")
-    camera = evidence.posted("camera")
+def lists_it(evidence: Evidence, browser: str) -> None:
+    assert "SegBlur Camera" in evidence.posted(browser, "labels"), evidence.posted(browser, "labels")
+    camera = evidence.posted(browser, "camera")
     assert camera["label"] == "SegBlur Camera"
     assert (camera["settings"]["width"], camera["settings"]["height"]) == (WIDTH, HEIGHT)
     assert (camera["videoWidth"], camera["videoHeight"]) == (WIDTH, HEIGHT)
 
 
-def browser_shows(evidence: Evidence) -> None:
+def shows_it(evidence: Evidence, browser: str) -> None:
+    frames = evidence.drawn(browser)
+    no_leak(frames)
+    good_person(frames)
+    assert sum(frame.kind == "live" for frame in frames) >= 4
+
+
+def chromium_lists(evidence: Evidence) -> None:
+    """Chromium lists a camera named exactly "SegBlur Camera", opens it, and gets 640×480."""
+    lists_it(evidence, "chromium")
+
+
+def chromium_shows(evidence: Evidence) -> None:
     """No picture in Chromium shows the secret, and in at least 4 the man is there and sharp."""
-    no_leak(evidence.browser)
-    good_person(evidence.browser)
-    assert sum(frame.kind == "live" for frame in evidence.browser) >= 4
+    shows_it(evidence, "chromium")
 
 
 def starts_again(evidence: Evidence) -> None:
@@ -170,7 +179,7 @@ def faults_blur(evidence: Evidence) -> None:
 
 CHECKS: tuple[Check, ...] = (
     *(judge_catches_the_source, scenario_in_time, reader_undisturbed, geometry, secret_kept, kinds_known),
-    *(begins_safe, live_before_fault, person_kept, killed, hung, browser_lists, browser_shows),
+    *(begins_safe, live_before_fault, person_kept, killed, hung, chromium_lists, chromium_shows),
     *(starts_again, ends_well, ring_scrubbed, faults_stay_safe, faults_blur),
 )
 

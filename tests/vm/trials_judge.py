@@ -10,7 +10,7 @@ from itertools import groupby, pairwise
 from pathlib import Path
 
 from evidence import Evidence, Recording
-from judge import good_person, no_leak, only_known_kinds
+from judge import good_person, lists_it, no_leak, only_known_kinds, shows_it
 from material import HEIGHT, WIDTH
 
 TAPES = ("first", "*-glances", "tape-*", "second")  # of the clip, whose secret is known; vivid's has none
@@ -130,6 +130,12 @@ def ring_is_clean(evidence: Evidence, tapes: dict[str, Recording]) -> None:
     assert set(after.kinds) <= {"placeholder"}, dict(after.kinds)
 
 
+def firefox_works(evidence: Evidence, tapes: dict[str, Recording]) -> None:
+    """Firefox lists "SegBlur Camera", gets 640×480, and shows the man sharp and nothing of the secret."""
+    lists_it(evidence, "firefox")
+    shows_it(evidence, "firefox")
+
+
 CHECKS = (
     frames_are_safe,
     frames_are_known,
@@ -137,6 +143,7 @@ CHECKS = (
     first_is_a_placeholder,
     nothing_is_dropped,
     ring_is_clean,
+    firefox_works,
 )
 
 
