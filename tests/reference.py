@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vcam.compositor import EPSILON, blur_sigma, low_resolution
+from vcam.effects import EPSILON, blur_sigma, low_resolution
 from vcam.frame import planes, size_of
 
 

@@ -15,6 +15,7 @@ from segnet.light import LightConfig
 from segnet.weights import DEFAULT, WeightsInfo, build, save_weights
 from vcam import network, swap
 from vcam.compositor import compose
+from vcam.effects import Blur
 from vcam.errors import SettingsError
 from vcam.frame import RawFrame
 from vcam.mask import mask_or_none
@@ -346,7 +347,7 @@ def play(here, frames, wishes):
             used, mask = segment, None
         mask = mask_or_none(frame, segment, lambda _: None, last=mask)
         here.networks.judge(mask is not None)
-        compose(frame, mask, 0.5)
+        compose(frame, mask, Blur(0.5))
         assert frame.sequence not in composed
         composed[frame.sequence] = segment.settings, mask is not None
     return composed

@@ -106,13 +106,17 @@ def test_an_exception_on_the_way_to_the_mask_blurs_the_whole_frame(sample, monke
 
 
 @pytest.mark.parametrize(
-    "stage", ["low_resolution", "background_weight", "blurred", "blur_background", "blend", "seal"]
+    "stage",
+    [
+        *("effects.low_resolution", "effects.background_weight", "effects.blurred", "effects.blur_background"),
+        *("compositor.blend", "compositor.seal"),
+    ],
 )
 def test_an_exception_in_the_compositor_lets_nothing_leave(sample, monkeypatch, stage):
     def broken(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(f"vcam.compositor.{stage}", broken)
+    monkeypatch.setattr(f"vcam.{stage}", broken)
     keeper = Keeper(5)
     with pytest.raises(ZeroDivisionError):
         worker.stream(Webcam(sample), networks(), keeper)

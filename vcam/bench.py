@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from vcam.camera import decode
 from vcam.compositor import compose
+from vcam.effects import Blur
 from vcam.files import SAMPLE, VideoFile
 from vcam.frame import RawFrame, empty
 from vcam.mask import Segment, check
@@ -80,7 +81,7 @@ def measure(
         marks.append(time.perf_counter())
         mask = check(soft, net_size, number)
         marks.append(time.perf_counter())
-        compose(RawFrame(pixels, number, 0.0), mask, strength, out=out)
+        compose(RawFrame(pixels, number, 0.0), mask, Blur(strength), out=out)
         marks.append(time.perf_counter())
         if number >= 0:
             times[number] = np.diff(marks) * 1e3

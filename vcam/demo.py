@@ -13,6 +13,7 @@ import numpy as np
 
 from vcam.camera import WebCamera, choose_camera
 from vcam.compositor import compose
+from vcam.effects import Blur
 from vcam.errors import CameraLostError, OutputError
 from vcam.files import SAMPLE, FileCamera, VideoFile, make_folder
 from vcam.frame import size_of
@@ -84,7 +85,7 @@ def show_window(settings: Settings, webcam: Path | None, segment: Segment, frame
             frame = camera.read()
             if frame is not None:
                 mask = mask_or_none(frame, segment, complain, last=mask)
-                safe = compose(frame, mask, settings.look.blur)
+                safe = compose(frame, mask, Blur(settings.look.blur))
                 if not shown:
                     cv2.resizeWindow(WINDOW, *size_of(safe.pixels))
                 cv2.imshow(WINDOW, to_bgr(safe.pixels))

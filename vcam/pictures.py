@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcam.compositor import compose
+from vcam.effects import Blur
 from vcam.errors import OutputError, PictureError
 from vcam.files import make_folder, read_picture, whole
 from vcam.frame import RawFrame, empty
@@ -85,7 +86,7 @@ def blur_picture(
     from_bgr(even, pixels)
     frame = RawFrame(pixels, sequence=1, captured=0.0)
     mask = mask_or_none(frame, segment, complain)
-    blurred = to_bgr(compose(frame, mask, strength).pixels)
+    blurred = to_bgr(compose(frame, mask, Blur(strength)).pixels)
     alpha = np.zeros((1, 1), np.float32) if mask is None else mask.alpha
     full = np.asarray(cv2.resize(alpha, even.shape[1::-1], interpolation=cv2.INTER_LINEAR))
     return np.rint(full[:height, :width] * 255).astype(np.uint8), blurred[:height, :width]

@@ -10,6 +10,7 @@ from av.error import FFmpegError
 from tqdm import tqdm
 
 from vcam.compositor import compose
+from vcam.effects import Blur
 from vcam.errors import OutputError, PictureError
 from vcam.files import VideoFile, whole
 from vcam.frame import RawFrame, SafeFrame
@@ -26,7 +27,7 @@ def blur_frames(video: VideoFile, segment: Segment, strength: float) -> Iterator
     for sequence, (time, pixels) in enumerate(video.timed_frames()):
         frame = RawFrame(pixels, sequence, captured=0.0)
         mask = mask_or_none(frame, segment, complain, last=mask)
-        yield time, compose(frame, mask, strength)
+        yield time, compose(frame, mask, Blur(strength))
 
 
 def blur_video(source: Path, target: Path, segment: Segment, strength: float) -> int:

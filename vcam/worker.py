@@ -19,6 +19,7 @@ import cv2
 
 from vcam.camera import WebCamera
 from vcam.compositor import compose
+from vcam.effects import Blur
 from vcam.errors import CameraLostError, DeviceLostError, SettingsError
 from vcam.frame import RawFrame
 from vcam.guard import Guard
@@ -160,7 +161,7 @@ def stream(camera: Camera, networks: Networks, link: Sender) -> None:
             with laps("mask"):
                 mask = mask_or_none(frame, network, complain, last=mask if network is before else None)
             with laps("compose"):
-                picture = compose(frame, mask, settings.look.blur, out=slot)
+                picture = compose(frame, mask, Blur(settings.look.blur), out=slot)
             link.send(picture, frame.captured)
         if isinstance(network, Guard):
             network.check()
