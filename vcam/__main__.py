@@ -8,9 +8,11 @@ import errno
 import io
 import json
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
@@ -133,10 +135,7 @@ def parser() -> Parser:
         list_devices,
         "webcams and virtual cameras of this machine, with their formats",
     )
-    bench_parser = command("bench", bench, "what a frame costs on this machine, stage by stage")
-    bench_parser.add_argument("--frames", type=int, default=200, help="frames to measure (default: 200)")
-    bench_parser.add_argument("--json", action="store_true", help="rows as JSON instead of a table")
-    add_settings(bench_parser, "output", "look", "network")
+    add_bench(command("bench", bench, "what a frame costs on this machine, stage by stage, and how soon it begins"))
     add_commands(command)
     for name, text in MACHINE.items():
         added = command(name, look_at_machine, text)
@@ -145,6 +144,20 @@ def parser() -> Parser:
     for name, text in TRAINING.items():
         commands.add_parser(name, help=text, add_help=False)
     return top
+
+
+def add_bench(command: Parser) -> None:
+    """The options of bench."""
+    command.add_argument("--frames", type=int, default=200, help="frames to measure (default: 200)")
+    command.add_argument(
+        "--sizes", metavar="WxH,...", help="sizes of the picture (default: output.width x output.height)"
+    )
+    command.add_argument("--engines", metavar="X,...", help="engines: torch, openvino, auto (default: network.engine)")
+    command.add_argument("--compare", action="store_true", help="beside it what most Python programs do, and ratios")
+    how = command.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="rows as JSON instead of tables")
+    how.add_argument("--markdown", action="store_true", help="a page that also tells of this machine")
+    add_settings(command, "output", "look", "network")
 
 
 def add_settings(command: Parser, *sections: str) -> None:
@@ -257,24 +270,18 @@ def list_devices(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def bench(arguments: argparse.Namespace, settings: Settings) -> int:
     """Figures."""
-    from vcam import bench as parts
-    from vcam.network import load_network
+    from vcam import speed, tables
 
     if not 1 <= arguments.frames <= MOST_FRAMES:
         raise SettingsError(f"--frames must be from 1 to {MOST_FRAMES}")
-    segment = load_network(settings.network)
-    parts.set_threads(settings.network.threads)
-    size = (settings.output.width, settings.output.height)
-    rows = parts.bench(
-        segment,
-        segment.engine,
-        segment.device,
-        size,
-        settings.look.blur,
-        arguments.frames,
-        parts.to_stderr,
-    )
-    print(json.dumps(rows, indent=2) if arguments.json else parts.table(rows))
+    sizes = [speed.parse_size(text) for text in (arguments.sizes or "").split(",") if arguments.sizes]
+    engines = [speed.parse_engine(text) for text in (arguments.engines or settings.network.engine).split(",")]
+    progress = partial(print, file=sys.stderr)
+    rows = speed.bench(settings, sizes or [settings.output], engines, arguments.frames, arguments.compare, progress)
+    if arguments.markdown:
+        print(tables.page(rows, shlex.join(["segblur", *sys.argv[1:]])))
+    else:
+        print(json.dumps(rows, indent=2) if arguments.json else tables.tables(rows))
     return 0
 
 
