@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from vcam.effects import Effect
 from vcam.frame import I420, RawFrame, SafeFrame, empty, planes, seal, size_of
 from vcam.mask import FrameMask
+from vcam.rim import Replacement, relit
 
 
 def compose(frame: RawFrame, mask: FrameMask | None, effect: Effect, out: I420 | None = None) -> SafeFrame:
@@ -24,8 +25,11 @@ def compose(frame: RawFrame, mask: FrameMask | None, effect: Effect, out: I420 |
     if mask is None:
         np.copyto(result, background)
     else:
+        kept = frame.pixels
+        if isinstance(effect, Replacement):
+            kept = relit(kept, mask.alpha, background, effect.clean, effect.wrap)
         alpha = cv2.convertScaleAbs(mask.alpha, alpha=255)
-        for person, behind, target in zip(planes(frame.pixels), planes(background), planes(result), strict=True):
+        for person, behind, target in zip(planes(kept), planes(background), planes(result), strict=True):
             blend(person, behind, alpha, target)
     return seal(result)
 

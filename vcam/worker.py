@@ -18,13 +18,12 @@ from typing import Any, NoReturn, Protocol
 import cv2
 
 from vcam.camera import WebCamera
-from vcam.compositor import compose
-from vcam.effects import Blur
 from vcam.errors import CameraLostError, DeviceLostError, SettingsError
 from vcam.frame import RawFrame
 from vcam.guard import Guard
 from vcam.laps import Laps
 from vcam.log import keep_no_core, set_up_log
+from vcam.look import Look
 from vcam.mask import Complaints, FrameMask, Segment, mask_or_none
 from vcam.settings import CameraSettings, OutputSettings
 from vcam.slots import EndedError, Sender
@@ -141,7 +140,7 @@ def stream(camera: Camera, networks: Networks, link: Sender) -> None:
     """The life of every frame, as long as somebody watches this webcam. Raises CameraLostError, DeviceLostError and
     EndedError.
     """
-    complain, laps = Complaints(log.warning), Laps(link.tell)
+    complain, laps, look = Complaints(log.warning), Laps(link.tell), Look(log.warning)
     mask: FrameMask | None = None
     network, settings = networks.current(), link.settings
     wanted = settings.camera
@@ -161,7 +160,7 @@ def stream(camera: Camera, networks: Networks, link: Sender) -> None:
             with laps("mask"):
                 mask = mask_or_none(frame, network, complain, last=mask if network is before else None)
             with laps("compose"):
-                picture = compose(frame, mask, Blur(settings.look.blur), out=slot)
+                picture = look(frame, mask, settings.look, out=slot)
             link.send(picture, frame.captured)
         if isinstance(network, Guard):
             network.check()
