@@ -17,7 +17,7 @@ from segnet.deconvnet import DeconvConfig
 from segnet.deeplab import TorchvisionConfig
 from segnet.engines import EngineError, choose
 from segnet.inference import ENGINES, Segmenter, load_segmenter
-from segnet.maskmodel import MaskModel, slim
+from segnet.maskmodel import MaskModel, Pool, Unpool, slim
 from segnet.weights import DEFAULT, WeightsInfo, build, load_weights
 from vcam.yuv import cover, from_bgr, small_rgb, to_bgr
 
@@ -157,6 +157,15 @@ def test_slim_is_the_same_function_without_batch_norms(name):
         assert (shares(slim(network)) - before).abs().max() <= 1e-4
         assert torch.equal(shares(network), before)  # slim made a copy
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in slim(network).modules())
+
+
+def test_pooling_takes_the_first_of_equals_and_unpooling_puts_values_where_they_were_taken_from():
+    x = torch.randint(0, 3, (2, 5, 16, 24), generator=torch.Generator().manual_seed(0)).float()
+    values = torch.randn(2, 5, 8, 12)
+    pooled, where = torch.nn.functional.max_pool2d(x, 2, return_indices=True)
+    greatest, switches = Pool()(x)
+    assert torch.equal(greatest, pooled)
+    assert torch.equal(Unpool()(values, switches), torch.nn.functional.max_unpool2d(values, where, 2))
 
 
 @pytest.mark.parametrize(("engine", "device"), HERE)
