@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {"vcam": {"vcam", "segnet"}, "segnet": {"segnet"}, "training": {"training", "segnet"}}
-PIXELS = {"frame", "yuv", "mask", "compositor", "effects", "placeholder"} | {
+PIXELS = {"frame", "yuv", "mask", "people", "compositor", "effects", "placeholder"} | {
     *("bokeh", "styles", "rim", "fade", "scene"),
 }  # know no device, no service, no settings
 SERVICE = {"keeper", "crew", "worker", "slots", "swap", "service", "control", "client", "protocol", "demo", "__main__"}
