@@ -226,7 +226,7 @@ def test_weights_that_can_not_be_used_end_it_with_their_own_sentence():
 
 def a_row(**more):
     stages = dict.fromkeys(bench.STAGES, 1.0)
-    startup = {"import_s": 1.0, "network_s": 0.5, "frame_s": 0.01, "total_s": 1.51, "cpu_s": 1.4, "rss_mb": 200}
+    startup = {"import_s": 1.0, "network_s": 0.5, "total_s": 1.51, "cpu_s": 1.4, "rss_mb": 200}
     return {
         "device": "cpu", "engine": "openvino", "input": "yuyv", "width": 1280, "height": 720, "p50_ms": 5.0,
         "p95_ms": 6.0, "p99_ms": 7.0, "cpu_ms": 4.9, "rss_mb": 210, "stages": stages, "cpu_stages": stages,
@@ -246,14 +246,13 @@ def test_tables_are_aligned_and_each_says_how_it_is_read():
     assert "no person" in tables.tables([a_row(trouble="no person")])
 
 
-def test_the_page_says_which_bars_are_met_by_the_best_engine():
-    ordinary_one = {"SegBlur": {"cpu_ms": 5.0, "ratio": 1.0}, "ordinary": {"cpu_ms": 25.0, "ratio": 5.0}}
-    rows = [a_row(compare=ordinary_one), a_row(engine="torch", cpu_ms=9.0), a_row(input="mjpeg", cpu_ms=8.01)]
+def test_the_page_says_which_bars_are_met_by_the_first_engine():
+    rows = [a_row(ratio=5.0), a_row(engine="torch", cpu_ms=9.0, ratio=9.0), a_row(input="mjpeg", cpu_ms=8.01)]
     lines = {line[0]: line[1:] for line in tables.bars(rows)}
     assert lines["CPU, 1280×720, YUYV: CPU time a frame"] == ["≤ 5 ms", "4.9 ms", "met"]
     assert lines["CPU, 1280×720, MJPEG: CPU time a frame"] == ["≤ 8 ms", "8.01 ms", "not met"]
     assert lines["CPU, 1280×720, YUYV: the ordinary recipe takes"][1:] == ["5 times ours", "not met"]
-    assert not any(what.startswith("CUDA") for what in lines)
+    assert not any(what.startswith("CUDA") or ("MJPEG" in what and "recipe" in what) for what in lines)
     page = tables.page(rows, "segblur bench")
     assert page.startswith("# What a frame costs\n\nMade by `segblur bench` on ")
     assert "Python" in page

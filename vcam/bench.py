@@ -169,31 +169,28 @@ def run(folder: Path, spawned: float) -> list[Row]:
     cv2.setNumThreads(1)  # as in the worker
     segment = load_checked(settings.network, settings.output)
     loaded = time.monotonic()
-    rows: list[Row] = []
-    for kind, buffers in read_inputs(folder).items():
+    inputs, rows, startup = read_inputs(folder), list[Row](), Row()
+    for kind, buffers in inputs.items():
         troubles = set[str]()
         way = our_way(segment, kind, buffers, size, strength, troubles)
         way(0)
-        if not rows:
-            ready = time.monotonic()
-            startup = {
-                "import_s": round(imported - spawned, 2),
-                "network_s": round(loaded - imported, 2),
-                "frame_s": round(ready - loaded, 3),
-                "total_s": round(ready - spawned, 2),
-                "cpu_s": round(time.process_time(), 2),
-                "rss_mb": megabytes(resident(os.getpid())),
-            }
-        row = {"device": segment.device, "engine": segment.engine, "input": kind, "width": size[0], "height": size[1]}
-        rows.append(row | {"startup": startup})
+        startup = startup or {
+            "import_s": round(imported - spawned, 2),
+            "network_s": round(loaded - imported, 2),
+            "total_s": round(time.monotonic() - spawned, 2),
+            "cpu_s": round(time.process_time(), 2),
+            "rss_mb": megabytes(resident(os.getpid())),
+        }
+        about = {"device": segment.device, "engine": segment.engine, "input": kind, "width": size[0], "height": size[1]}
+        row: Row = about | {"startup": startup}
         if task["frames"]:
-            rows[-1] |= measure(way, task["frames"])
-        if task["frames"] and task["compare"]:
-            rows[-1]["compare"] = compare(
-                {"SegBlur": way, **dict(recipes(segment, kind, buffers, size))}, task["frames"]
-            )
+            row |= measure(way, task["frames"])
+        if task["compare"]:
+            beside = compare({"SegBlur": way, **dict(recipes(segment, kind, buffers, size))}, task["frames"])
+            row |= {"compare": beside, "ratio": min(figures["ratio"] for figures in list(beside.values())[1:])}
         if troubles - {""}:
-            rows[-1]["trouble"] = min(troubles - {""})
+            row["trouble"] = min(troubles - {""})
+        rows.append(row)
     return rows
 
 
