@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.reference import resize_bilinear
+from vcam.effects import Blur
 from vcam.frame import RawFrame, empty, planes, size_of
 from vcam.framing import (
     STILL,
+    WEAKEST_BLUR,
     WHOLE,
     Box,
     View,
@@ -21,11 +23,12 @@ from vcam.framing import (
     framed,
     glide,
     inside,
+    no_clearer,
     on_grid,
     pixels_of,
 )
 from vcam.mask import FrameMask, find_mask
-from vcam.settings import FramingSettings
+from vcam.settings import FramingSettings, LookSettings
 
 OFF, AUTO = FramingSettings(), FramingSettings(crop="auto", zoom=2.0)
 ROOM = empty(320, 180)
@@ -251,6 +254,38 @@ def test_only_the_nearest_is_framed_and_kept():
     assert view.box.x == pytest.approx(100 / 256, abs=0.02)
     _, alone, _ = framed(frame, FrameMask(somebody(100), 1), None, nearest)
     assert np.array_equal(mask.alpha, alone.alpha)
+
+
+def test_where_the_person_is_hidden_everybody_is():
+    two = FrameMask(np.maximum(somebody(100), somebody(215, top=90, shoulders=22)), 1)
+    _, mask, view = framed(RawFrame(ROOM, 1, 0.0), two, None, FramingSettings(people="nearest"), on="person")
+    assert mask is two
+    assert view.nearest is None
+
+
+def test_at_the_weakest_blur_an_enlarged_letter_is_as_hard_to_read_as_before():
+    weakest = LookSettings(blur=0.2)
+    pixels = empty(1280, 720)
+    pixels[:] = 200
+    cv2.putText(planes(pixels)[0], "PASSWORD", (420, 380), cv2.FONT_HERSHEY_SIMPLEX, 2.0, 16, 5)  # 44 pixels high
+    contrast = {}
+    for zoom in (1.0, 1.4, 2.0):
+        view = View(box=Box(0.5, 0.5, 1 / zoom))
+        hidden = planes(Blur(no_clearer(weakest, view).blur)(cut_frame(pixels, view.box, False), None))[0]
+        contrast[zoom] = np.ptp(hidden[350:370, 320:960].astype(int), axis=1).max()
+    assert max(contrast.values()) < 1.05 * contrast[1.0]
+    assert [at.ge for at in LookSettings.model_fields["blur"].metadata if hasattr(at, "ge")] == [WEAKEST_BLUR]
+
+
+def test_a_blur_that_is_strong_enough_is_left_as_it_is():
+    default, strong, weak = LookSettings(), LookSettings(blur=1.0), LookSettings(blur=0.2)
+    enlarged = View(box=Box(0.5, 0.5, 0.5))
+    assert no_clearer(default, View()) is default
+    assert no_clearer(weak, View()) is weak
+    assert no_clearer(strong, enlarged) is strong
+    assert no_clearer(weak, enlarged).blur > default.blur > weak.blur
+    colour = LookSettings(effect="colour", blur=0.2)
+    assert no_clearer(colour, enlarged) is colour
 
 
 def test_after_a_pause_the_picture_leaps_no_farther_than_after_a_short_one():

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from tests.faulty_worker import Box, paint_secret, secret_of
-from vcam import worker
+from vcam import framing, worker
 from vcam.errors import CameraLostError
 from vcam.frame import RawFrame, SafeFrame, empty, planes
-from vcam.settings import LookSettings, Settings
+from vcam.settings import FramingSettings, LookSettings, Settings
 from vcam.slots import EndedError
 from vcam.swap import Networks
 from vcam.v4l2 import Device
@@ -85,6 +85,19 @@ def test_every_frame_of_a_good_stream_is_composed_by_its_own_mask(sample):
         worker.stream(Webcam(sample), networks(), keeper)
     assert len(keeper.sent) == 12
     assert not shows_the_room(keeper.sent)
+
+
+@pytest.mark.parametrize("people", ["all", "nearest"])
+def test_a_part_of_the_picture_shows_nothing_that_all_of_it_does_not(sample, people):
+    corner = FramingSettings(mirror=True, crop="fixed", zoom=2.0, x=1.0, y=0.0, people=people)
+    keeper = Keeper(5, [Settings(framing=corner, look=LookSettings(blur=0.2))])
+    with pytest.raises(EndedError):
+        worker.stream(Webcam(sample), networks(), keeper)
+    raw = framing.cut_frame(Webcam(sample).read().pixels, framing.Box(0.75, 0.25, 0.5), mirror=True)
+    assert secret_of(planes(raw)[0][::2, ::2]) > 0.5
+    for frame in keeper.sent:
+        assert secret_of(planes(frame.pixels)[0][::2, ::2]) < 0.02
+        assert np.abs(np.diff(planes(frame.pixels)[0][:, :200].astype(int), axis=1)).max() < 12
 
 
 @pytest.mark.parametrize(

@@ -4,18 +4,21 @@ is mirrored. Frame and mask are cut alike before anything is put behind the pers
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vcam.effects import blur_sigma
 from vcam.frame import I420, RawFrame, empty, planes, size_of
 from vcam.mask import CUT, FrameMask
 from vcam.people import AWAY, PERSON, SMALLEST, Nearest, keep_nearest
-from vcam.settings import FramingSettings
+from vcam.settings import FramingSettings, LookSettings
 
 SMALLEST_PART = 0.5  # share of the picture's sides: what is enlarged more than twice is seen to be soft
+WEAKEST_BLUR = 0.2  # of the setting look.blur
+SHARP = {"colour", "picture", "video", "transparent", "off"}  # effects that blur nothing
 SHOULDERS = 0.6  # share of the shown width that the person fills
 HEADROOM = 0.1  # share of the shown height above the head
 UPPER = 0.6  # share of a person, from the top, that is looked at: not elbows on a desk, nor legs
@@ -56,17 +59,22 @@ class View:
 
 
 def framed(
-    frame: RawFrame, mask: FrameMask | None, view: View | None, settings: FramingSettings
+    frame: RawFrame,
+    mask: FrameMask | None,
+    view: View | None,
+    settings: FramingSettings,
+    on: Literal["background", "person"] = "background",
 ) -> tuple[RawFrame, FrameMask | None, View]:
     """What is shown of the frame, at the frame's size; its mask; and the view that the next call is given, None being
     the first one's. The mask keeps nothing that it did not keep, and where it is None it stays so. Where nothing is to
-    be done, frame and mask are the ones that were given.
+    be done, frame and mask are the ones that were given. `on` is look.on: where the person is to be hidden, everybody
+    is, because whoever is not in the mask would be shown.
     """
     now = frame.captured
     last = None if view is None or scene_cut(mask, view.thumbnail) else view
     view = View() if last is None else last
     nearest = view.nearest
-    if mask is not None and settings.people == "nearest":
+    if mask is not None and settings.people == "nearest" and on == "background":
         mask, nearest = keep_nearest(mask, nearest, now)
     if settings.crop == "auto":
         view = follow(view, None if mask is None else best_part(mask.alpha, settings.zoom), settings.zoom, now)
@@ -81,6 +89,24 @@ def framed(
     if mask is not None:
         mask = replace(mask, alpha=cut_mask(mask.alpha, box, size_of(frame.pixels), settings.mirror))
     return replace(frame, pixels=cut_frame(frame.pixels, box, settings.mirror)), mask, view
+
+
+def no_clearer(look: LookSettings, view: View) -> LookSettings:
+    """The look for what is shown: an enlarged room is easier to read, so that the blur must be stronger for what the
+    weakest one hides in all of the picture. The very look where it is strong enough, or blurs nothing.
+    """
+    # In steps, so that a picture that moves does not have its blur changed with every frame.
+    least = min(math.ceil(20 * weakest_blur(view.box.size) - 1e-6) / 20, 1.0)
+    if look.blur >= least or look.effect in SHARP:
+        return look
+    return look.model_copy(update={"blur": least})
+
+
+def weakest_blur(size: float) -> float:
+    """Strength of blur that is to a part of the picture what the weakest one is to all of it. `size` as in Box."""
+    # The blur is measured in shares of what is shown, and grows evenly with its strength.
+    none, most = blur_sigma(0.0), blur_sigma(1.0)
+    return (blur_sigma(WEAKEST_BLUR) / size - none) / (most - none)
 
 
 def scene_cut(mask: FrameMask | None, thumbnail: NDArray[Any] | None) -> bool:

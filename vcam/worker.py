@@ -20,6 +20,7 @@ import cv2
 from vcam.camera import WebCamera
 from vcam.errors import CameraLostError, DeviceLostError, SettingsError
 from vcam.frame import RawFrame
+from vcam.framing import View, framed, no_clearer
 from vcam.guard import Guard
 from vcam.laps import Laps
 from vcam.log import keep_no_core, set_up_log
@@ -142,6 +143,7 @@ def stream(camera: Camera, networks: Networks, link: Sender) -> None:
     """
     complain, laps, look = Complaints(log.warning), Laps(link.tell), Look(log.warning)
     mask: FrameMask | None = None
+    view: View | None = None
     network, settings = networks.current(), link.settings
     wanted = settings.camera
     while link.wanted and settings.camera == wanted:
@@ -160,7 +162,8 @@ def stream(camera: Camera, networks: Networks, link: Sender) -> None:
             with laps("mask"):
                 mask = mask_or_none(frame, network, complain, last=mask if network is before else None)
             with laps("compose"):
-                picture = look(frame, mask, settings.look, out=slot)
+                shown, kept, view = framed(frame, mask, view, settings.framing, settings.look.on)
+                picture = look(shown, kept, no_clearer(settings.look, view), out=slot)
             link.send(picture, frame.captured)
         if isinstance(network, Guard):
             network.check()
