@@ -33,7 +33,8 @@ HOW = {
         result is compared with what it should be: the person before the room alone, blurred. Outside, inside: mean
         colour difference (CIE 1976 ΔE; 2.3 can just be seen) within 1 % of the diagonal from the true contour;
         elsewhere: in the rest of the background. Shown: how much of the sharp room is seen just outside; missing: of
-        the person, just inside. With the true mask, at the network's size, what is left is not the network's fault.""",
+        the person, just inside. With the true mask, at the network's size, what is left is not the network's fault;
+        with the best possible, the true share of each pixel, it is nobody's: what is behind the person is unknown.""",
     "flicker": """Still: mean |change of the share| from one frame to the next near the contour, where nothing moves but
         noise of 4 grey levels. Moving: the same less the true change, of people who walk; and their edge error, which
         grows where a mask trails behind. Clips: |change| along the motion that optical flow finds (DIS), in real
@@ -98,12 +99,17 @@ def tables(versions: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
         names = list(dict.fromkeys(name for part in members for name in next(iter(versions.values()))[part]))
         rows = [[kind, "", *names]]
         rows += [
-            [part.removeprefix(f"{kind}, "), version, *(f"{figures[part][name]:g}" for name in names)]
+            [part.removeprefix(f"{kind}, "), version, *(told(figures[part].get(name)) for name in names)]
             for part in members
             for version, figures in versions.items()
         ]
         text += [*aligned(rows, words=2), "", wrapped(HOW[kind]), ""]
     return "\n".join(text[:-1])
+
+
+def told(figure: float | None) -> str:
+    """A figure as people read it."""
+    return "" if figure is None else f"{figure:g}"
 
 
 def wrapped(text: str) -> str:

@@ -124,8 +124,7 @@ def halo(mask_of: Callable[[RawFrame, Composite], FrameMask | None], scenes: Ite
     the room alone, just outside of the contour, just inside, and in the rest of the background; and how much of the
     frame is seen outside, and how much of it is missing inside, more than the truth has it.
     """
-    names = ("outside", "inside", "elsewhere", "shown", "missing")
-    means = {name: Mean() for name in names}
+    means = {name: Mean() for name in ("outside", "inside", "elsewhere", "shown", "missing")}
     rng = np.random.default_rng(0)
     for composite in scenes:
         scene, person = composite.scene(rng)
@@ -133,21 +132,42 @@ def halo(mask_of: Callable[[RawFrame, Composite], FrameMask | None], scenes: Ite
         mask = mask_of(frame, composite)
         shown = to_bgr(compose(frame, mask, Blur(STRENGTH)).pixels)
         off = difference(shown.astype(np.float32), ideal(composite, person))
-        alpha, far, near = alpha_of(frame, mask), distance(composite.share), ring(composite.share.shape)
-        outside, inside = (far > 0) & (far <= near), (far < 0) & (far >= -near)
-        means["outside"].add(off, outside)
-        means["inside"].add(off, inside)
-        means["elsewhere"].add(off, far > near)
-        means["shown"].add(np.maximum(alpha - composite.share, 0), outside)
-        means["missing"].add(np.maximum(composite.share - alpha, 0), inside)
+        alpha, rings = alpha_of(frame, mask), rings_of(composite.share)
+        for name, where in rings.items():
+            means[name].add(off, where)
+        means["shown"].add(np.maximum(alpha - composite.share, 0), rings["outside"])
+        means["missing"].add(np.maximum(composite.share - alpha, 0), rings["inside"])
+    return {name: mean.value(3) for name, mean in means.items()}
+
+
+def rings_of(share: Plane) -> dict[str, NDArray[Any]]:
+    """Just outside of the contour, just inside, and the rest of the background: bool (H, W) each."""
+    far, near = distance(share), ring(share.shape)
+    return {"outside": (far > 0) & (far <= near), "inside": (far < 0) & (far >= -near), "elsewhere": far > near}
+
+
+def unknown(scenes: Iterable[Composite]) -> Figures:
+    """The same colour difference of the best picture that is possible without knowing the room behind the person: with
+    the true share, and the blur of what is seen of the room.
+    """
+    means = {name: Mean() for name in ("outside", "inside", "elsewhere")}
+    for composite in scenes:
+        seen = to_bgr(Blur(STRENGTH)(to_i420(composite.room), composite.share)).astype(np.float32)
+        off = difference(in_front(composite.share, composite.person, seen), ideal(composite, composite.person))
+        for name, where in rings_of(composite.share).items():
+            means[name].add(off, where)
     return {name: mean.value(3) for name, mean in means.items()}
 
 
 def ideal(composite: Composite, person: Colours) -> Colours:
-    """What should be shown: the person, before the room alone, blurred; with colour at half the size, as all frames."""
-    room = to_i420(composite.room)
-    behind = to_bgr(Blur(STRENGTH)(room, None)).astype(np.float32)
-    share = composite.share[..., None]
+    """What should be shown: the person, before the room alone, blurred."""
+    room = to_bgr(Blur(STRENGTH)(to_i420(composite.room), None)).astype(np.float32)
+    return in_front(composite.share, person, room)
+
+
+def in_front(share: Plane, person: Colours, behind: Colours) -> Colours:
+    """The person before a picture, with colour at half the size, as all frames have it."""
+    share = share[..., None]
     return to_bgr(to_i420(share * person + (1 - share) * behind)).astype(np.float32)
 
 
@@ -259,6 +279,7 @@ def judge(segment: Segment, data: Path, count: int) -> dict[str, Figures]:
     result = {folder.name: boundary(segment, photographs(folder, count)) for folder in tqdm(sets, disable=None)}
     result["halo, the network's mask"] = halo(by_network(segment), composites(data, count))
     result["halo, the true mask"] = halo(by_truth(segment), composites(data, count))
+    result["halo, the best possible"] = unknown(composites(data, count))
     few = max(1, count // 3)
     result["flicker"] = still(segment, photographs(data / "val" / "ccp_upper", few))
     result["flicker"] |= moving(segment, composites(data, few)) | clips(segment, data / "clips")
