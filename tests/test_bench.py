@@ -10,7 +10,7 @@ import pytest
 
 from tests.fake_segmenter import SIZE, Fake
 from tests.test_cli import segblur
-from vcam import bench, speed, tables
+from vcam import bench, look, speed, tables
 from vcam.bench import compare, measure, our_way, read_inputs
 from vcam.compositor import compose
 from vcam.effects import Blur
@@ -18,7 +18,7 @@ from vcam.errors import SegBlurError, SettingsError
 from vcam.frame import RawFrame, empty, planes
 from vcam.mask import find_mask
 from vcam.ordinary import by_mediapipe, by_network, ordinary
-from vcam.settings import Settings
+from vcam.settings import OutputSettings, Settings
 from vcam.yuv import to_bgr
 
 WIDTH, HEIGHT = 320, 240
@@ -38,7 +38,8 @@ def inputs(tmp_path_factory):
 
 
 def way(segment, inputs, kind="yuyv", troubles=None):
-    return our_way(segment, kind, inputs[kind], (WIDTH, HEIGHT), 0.5, set() if troubles is None else troubles)
+    settings = Settings(output=OutputSettings(width=WIDTH, height=HEIGHT))
+    return our_way(segment, kind, inputs[kind], settings, set() if troubles is None else troubles)
 
 
 # What is measured
@@ -63,7 +64,7 @@ def test_the_jpegs_have_colour_at_half_the_width_as_webcams_send_it(inputs):
 
 def test_a_frame_goes_the_workers_way_and_each_stage_leaves_a_mark(inputs, monkeypatch):
     shown = []
-    monkeypatch.setattr(bench, "compose", lambda *a, **k: shown.append(compose(*a, **k).pixels.copy()))
+    monkeypatch.setattr(look, "compose", lambda *a, **k: shown.append(compose(*a, **k).pixels.copy()))
     marks = way(Fake(left_half), inputs)(3)
     assert len(marks) == len(bench.STAGES) + 1
     assert marks == sorted(marks)

@@ -157,7 +157,7 @@ def add_bench(command: Parser) -> None:
     how = command.add_mutually_exclusive_group()
     how.add_argument("--json", action="store_true", help="rows as JSON instead of tables")
     how.add_argument("--markdown", action="store_true", help="a page that also tells of this machine")
-    add_settings(command, "output", "look", "network")
+    add_settings(command, "output", "look", "framing", "network")
 
 
 def add_settings(command: Parser, *sections: str) -> None:

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 import vcam.worker  # noqa: F401 - what it takes to import is a part of the start
 from vcam.camera import FOURCC, decode
-from vcam.compositor import compose
-from vcam.effects import Blur
 from vcam.errors import OutputError, SegBlurError
 from vcam.figures import resident
 from vcam.frame import I420, RawFrame, empty
+from vcam.framing import View, framed, no_clearer
+from vcam.look import Look
 from vcam.mask import FrameMask, Segment, mask_or_none
 from vcam.ordinary import by_mediapipe, by_network, ordinary
 from vcam.settings import Settings
@@ -55,28 +55,29 @@ class Timed:
             self._mark()
 
 
-def our_way(
-    segment: Segment, kind: str, buffers: list[Pixels], size: tuple[int, int], strength: float, troubles: set[str]
-) -> Way:
+def our_way(segment: Segment, kind: str, buffers: list[Pixels], settings: Settings, troubles: set[str]) -> Way:
     """What the worker does with a frame, from the webcam's buffer in memory to I420 in memory, with `buffers` in turn
     as what the webcam delivers. Why a frame has no mask, if one has none, goes to `troubles`.
     """
     marks: Marks = []
     timed = Timed(segment, lambda: marks.append(now()))
-    effect, out = Blur(strength), empty(*size)
+    size = (settings.output.width, settings.output.height)
+    look, out = Look(troubles.add), empty(*size)
     mask: FrameMask | None = None
+    view: View | None = None
 
     def way(number: int) -> Marks:
-        nonlocal mask
+        nonlocal mask, view
         marks[:] = [now()]
         pixels = empty(*size)  # as the webcam's reader has it
         if not decode(buffers[number % len(buffers)], FOURCC[kind], pixels):
             raise OutputError("a frame of the bundled sample can't be decoded; install segblur again")
         marks.append(now())
-        frame = RawFrame(pixels, number, captured=0.0)
+        frame = RawFrame(pixels, number, time.monotonic())
         mask = mask_or_none(frame, timed, troubles.add, last=mask)
         marks.append(now())
-        compose(frame, mask, effect, out=out)
+        shown, kept, view = framed(frame, mask, view, settings.framing, settings.look.on)
+        look(shown, kept, no_clearer(settings.look, view), out=out)
         marks.append(now())
         return list(marks)
 
@@ -164,7 +165,7 @@ def run(folder: Path, spawned: float) -> list[Row]:
 
     task = json.loads((folder / "task.json").read_text())
     settings = Settings.model_validate(task["settings"])
-    size, strength = (settings.output.width, settings.output.height), settings.look.blur
+    size = (settings.output.width, settings.output.height)
     imported = time.monotonic()
     cv2.setNumThreads(1)  # as in the worker
     segment = load_checked(settings.network, settings.output)
@@ -172,7 +173,7 @@ def run(folder: Path, spawned: float) -> list[Row]:
     inputs, rows, startup = read_inputs(folder), list[Row](), Row()
     for kind, buffers in inputs.items():
         troubles = set[str]()
-        way = our_way(segment, kind, buffers, size, strength, troubles)
+        way = our_way(segment, kind, buffers, settings, troubles)
         way(0)
         startup = startup or {
             "import_s": round(imported - spawned, 2),
