@@ -239,7 +239,7 @@ def image(arguments: argparse.Namespace, settings: Settings) -> int:
         arguments.pictures,
         arguments.out,
         load_network(settings.network),
-        settings.look.blur,
+        settings.look,
     ):
         print(path)
     return 0
@@ -254,7 +254,7 @@ def video(arguments: argparse.Namespace, settings: Settings) -> int:
         arguments.video,
         arguments.out,
         load_network(settings.network),
-        settings.look.blur,
+        settings.look,
     )
     print(f"{arguments.out}: {frames} frames")
     return 0

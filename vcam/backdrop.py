@@ -16,6 +16,7 @@ from vcam.errors import SegBlurError
 from vcam.files import VideoFile, read_picture
 from vcam.frame import I420, empty, planes, size_of
 from vcam.scene import Shot
+from vcam.settings import LookSettings
 from vcam.yuv import cover, from_bgr
 
 LOOKED_AT = 30  # frames of a video that is checked
@@ -61,6 +62,13 @@ def check_file(kind: str, path: Path) -> None:
     """Read as much of a file as tells whether it can be shown; `kind` is of READERS. Raises PictureError."""
     for _ in islice(READERS[kind](path, (64, 64)), LOOKED_AT if kind == "video" else 1):
         pass
+
+
+def check_look(look: LookSettings) -> None:
+    """The same for the file that an effect needs, if it needs one. Raises PictureError."""
+    path = {"picture": look.picture, "video": look.video}.get(look.effect)
+    if path is not None:
+        check_file(look.effect, path)
 
 
 def main() -> int:

@@ -12,12 +12,14 @@ from vcam.effects import Blur, Effect
 from vcam.errors import SettingsError
 from vcam.fade import Fade
 from vcam.frame import I420, RawFrame, SafeFrame, size_of
-from vcam.mask import FrameMask
+from vcam.mask import Complaints, FrameMask
 from vcam.scene import Scene, ahead
 from vcam.settings import LookSettings
 from vcam.styles import Colour, Dim, Grey, Pixelate
 
 FADE = 0.3  # seconds
+RETRY = 10.0  # seconds after which a file that could not be shown is tried again
+INSTEAD = Blur(1.0)  # of a picture or a video that is not there
 STYLES: dict[str, Callable[[float], Effect]] = {
     "blur": Blur,
     "bokeh": Bokeh,
@@ -36,12 +38,12 @@ class Look:
         """`say` is told, in a sentence, why a picture or a video can't be shown: then the room is hidden by what was
         shown before, or by the blur. Without `say` each frame waits for them, and PictureError is raised.
         """
-        self._say = say
+        self._say = Complaints(say) if say else None
         self._wanted: LookSettings | None = None
-        self._shown: Effect = Blur(1.0)
+        self._shown: Effect = INSTEAD
         self._next: Effect | None = None
         self._since: float | None = None  # when the fade to the next began
-        self._failed = False  # whether a scene had to be left out
+        self._again: float | None = None  # when to try a scene again that had to be left out
 
     def __call__(
         self, frame: RawFrame, mask: FrameMask | None, wanted: LookSettings, out: I420 | None = None
@@ -57,7 +59,7 @@ class Look:
 
     def _effect(self, wanted: LookSettings, size: tuple[int, int], now: float) -> Effect:
         """What to lay over this frame, of the time `now` in seconds."""
-        again = self._failed and wanted is not self._wanted  # whoever asks anew may have mended the file
+        again = self._again is not None and now >= self._again
         if again or self._wanted is None or essence(wanted) != essence(self._wanted):
             self._follow(wanted, make_effect(wanted, size, wait=self._say is None), now)
         self._wanted = wanted
@@ -76,18 +78,20 @@ class Look:
 
     def _follow(self, wanted: LookSettings, effect: Effect, now: float) -> None:
         """Another effect is wanted than before."""
-        before = self._wanted
-        if self._next is not None and self._since is not None and now - self._since > FADE / 2:
-            self._shown = self._next  # in the middle of a fade the nearer one counts
-        self._since, self._failed = None, False
+        before, self._again = self._wanted, None
         if before is None or before.on != wanted.on:
             # What was hidden by the effect before is not what is to be hidden now: there is no gentle way.
             loads = isinstance(effect, Scene) and self._say is not None
-            self._shown, self._next = (Blur(wanted.blur), effect) if loads else (effect, None)
+            self._shown, self._next = (INSTEAD, effect) if loads else (effect, None)
         elif before.effect == wanted.effect and not isinstance(effect, Scene):
-            self._shown, self._next = effect, None  # whoever moves a slider wants to see at once what it does
+            # Only its strength or colour: whoever moves a slider wants to see at once what it does.
+            self._shown, self._next = (effect, None) if self._next is None else (self._shown, effect)
+            return
         else:
+            if self._next is not None and self._since is not None and now - self._since > FADE / 2:
+                self._shown = self._next  # in the middle of a fade the nearer one counts
             self._next = effect
+        self._since = None
 
     def _turn(self, now: float) -> None:
         """Let scenes go on; one that fails is left out."""
@@ -100,9 +104,9 @@ class Look:
                 if self._say is None:
                     raise
                 self._say(f"{error}; it is not shown any more")
-                self._failed = True
+                self._again = now + RETRY
                 if effect is self._shown:
-                    self._shown = Blur(self._wanted.blur if self._wanted else 1.0)
+                    self._shown = INSTEAD
                 else:
                     self._next = None
 
