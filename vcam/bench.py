@@ -31,6 +31,7 @@ Row = dict[str, Any]  # figures of one kind of input, as JSON has them
 Marks = list[tuple[float, float]]  # time.perf_counter() and time.process_time(), at the start and after each stage
 Way = Callable[[int], Marks]  # takes the number of the frame
 
+KINDS = ("yuyv", "mjpeg")  # of input
 STAGES = ("decode", "resize", "network", "check", "compose")
 WARM_UP = 10  # frames
 BLOCK = 5  # frames of one recipe before it is the next one's turn, so that all suffer alike from what else runs
@@ -170,29 +171,30 @@ def run(folder: Path, spawned: float) -> list[Row]:
     cv2.setNumThreads(1)  # as in the worker
     segment = load_checked(settings.network, settings.output)
     loaded = time.monotonic()
-    inputs, rows, startup = read_inputs(folder), list[Row](), Row()
-    for kind, buffers in inputs.items():
-        troubles = set[str]()
-        way = our_way(segment, kind, buffers, settings, troubles)
-        way(0)
-        startup = startup or {
-            "import_s": round(imported - spawned, 2),
-            "network_s": round(loaded - imported, 2),
-            "total_s": round(time.monotonic() - spawned, 2),
-            "cpu_s": round(time.process_time(), 2),
-            "rss_mb": megabytes(resident(os.getpid())),
-        }
-        about = {"device": segment.device, "engine": segment.engine, "input": kind, "width": size[0], "height": size[1]}
-        row: Row = about | {"startup": startup}
-        if task["frames"]:
-            row |= measure(way, task["frames"])
-        if task["compare"]:
-            beside = compare({"SegBlur": way, **dict(recipes(segment, kind, buffers, size))}, task["frames"])
-            row |= {"compare": beside, "ratio": min(figures["ratio"] for figures in list(beside.values())[1:])}
-        if troubles - {""}:
-            row["trouble"] = min(troubles - {""})
-        rows.append(row)
-    return rows
+    inputs, troubles = read_inputs(folder), {kind: set[str]() for kind in KINDS}
+    ways = {kind: our_way(segment, kind, inputs[kind], settings, troubles[kind]) for kind in KINDS}
+    ways[KINDS[0]](0)
+    startup = {
+        "import_s": round(imported - spawned, 2),
+        "network_s": round(loaded - imported, 2),
+        "total_s": round(time.monotonic() - spawned, 2),
+        "cpu_s": round(time.process_time(), 2),
+        "rss_mb": megabytes(resident(os.getpid())),
+    }
+    about = {"device": segment.device, "engine": segment.engine, "width": size[0], "height": size[1]}
+    rows: dict[str, Row] = {kind: {**about, "input": kind, "startup": startup} for kind in KINDS}
+    if task["frames"]:
+        for kind, way in ways.items():
+            rows[kind] |= measure(way, task["frames"])
+    if task["compare"]:  # only now: the others leave memory behind
+        for kind, way in ways.items():
+            others = dict(recipes(segment, kind, inputs[kind], size))
+            beside = compare({"SegBlur": way, **others}, task["frames"])
+            rows[kind] |= {"compare": beside, "ratio": min(beside[name]["ratio"] for name in others)}
+    for kind, reasons in troubles.items():
+        if reasons - {""}:
+            rows[kind]["trouble"] = min(reasons - {""})
+    return list(rows.values())
 
 
 def read_inputs(folder: Path) -> dict[str, list[Pixels]]:

@@ -34,7 +34,7 @@ def tables(rows: Sequence[Row]) -> str:
     parts = [*aligned(costs(rows)), "", fill(HOW, 120)]
     if any("compare" in row for row in rows):
         parts += ["", *aligned(compared(rows)), "", fill(HOW_COMPARED, 120)]
-    parts += ["", *aligned(started(rows), words=2), "", fill(HOW_STARTED, 120)]
+    parts += ["", *aligned(started(rows), words=3), "", fill(HOW_STARTED, 120)]
     for trouble in dict.fromkeys(row["trouble"] for row in rows if "trouble" in row):
         parts += ["", fill(f"Not all frames had a mask: {trouble}.", 120)]
     return "\n".join(parts)
