@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vcam.edge import Cutout, cut_out, pixels, strips
 from vcam.effects import Effect
 from vcam.frame import I420, RawFrame, SafeFrame, empty, planes, seal, size_of
 from vcam.mask import FrameMask
@@ -21,24 +22,31 @@ def compose(frame: RawFrame, mask: FrameMask | None, effect: Effect, out: I420 |
     result = empty(*size_of(frame.pixels)) if out is None else out
     if result.shape != frame.pixels.shape:
         raise ValueError(f"a frame of {frame.pixels.shape} doesn't fit into {result.shape}")
-    background = effect(frame.pixels, None if mask is None else mask.alpha)
-    if mask is None:
-        np.copyto(result, background)
-    else:
-        kept = frame.pixels
+    np.copyto(result, effect(frame.pixels, None if mask is None else mask.alpha))
+    if mask is not None:
+        person = frame.pixels
         if isinstance(effect, Replacement):
-            kept = relit(kept, mask.alpha, background, effect.clean, effect.wrap)
-        alpha = cv2.convertScaleAbs(mask.alpha, alpha=255)
-        for person, behind, target in zip(planes(kept), planes(background), planes(result), strict=True):
-            blend(person, behind, alpha, target)
+            person = relit(person, mask.alpha, result, effect.clean, effect.wrap)
+        cutout = cut_out(mask.alpha, planes(frame.pixels)[0])
+        for part, target in zip(stacks(person), stacks(result), strict=True):
+            lay(part, cutout if part.shape[0] == 1 else cutout.halved(), target)
     return seal(result)
 
 
-def blend(person: NDArray[Any], background: NDArray[Any], alpha: NDArray[Any], out: NDArray[Any]) -> None:
-    """Alpha · person + (1 − alpha) · background into `out`, all uint8 (H, W); alpha uint8 at any size, 255 = person.
-    In bytes, because floats of a whole plane cost several times as much, most of it for fresh memory.
-    """
-    full = cv2.resize(alpha, person.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    kept = cv2.multiply(person, full, scale=1 / 255)
-    rest = cv2.multiply(background, cv2.bitwise_not(full, dst=full), scale=1 / 255)
-    cv2.add(kept, rest, dst=out)
+def stacks(pixels: I420) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Views of Y (1, H, W), and of U and V together (2, H / 2, W / 2)."""
+    width, height = size_of(pixels)
+    return pixels[:height].reshape(1, height, width), pixels[height:].reshape(2, height // 2, width // 2)
+
+
+def lay(person: NDArray[Any], cutout: Cutout, out: NDArray[Any]) -> None:
+    """The person's pixels over those of `out`, uint8 (n, H, W) each, as far as the cutout keeps them."""
+    source, target = strips(person, cutout.side), strips(out, cutout.side)
+    np.copyto(target, source, where=cutout.inside[:, None, :])
+    if len(cutout.alpha):
+        edge = slice(None), cutout.rows, slice(None), cutout.columns
+        behind, mixed = (pixels(lines[edge]).astype(np.float32) for lines in (target, source))
+        mixed -= behind
+        mixed *= cutout.alpha[:, None]
+        mixed += behind
+        target[edge] = cv2.convertScaleAbs(mixed.reshape(-1, cutout.side)).view(target.dtype).reshape(mixed.shape[:3])

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcam.frame import I420, empty, planes, size_of
+from vcam.yuv import shrink
 
 LOW_LINES = 90  # the blur is found at about this many lines, where it costs little and loses nothing
 EPSILON = 1e-3  # weight of the mean background colour where no background is near
@@ -65,8 +66,7 @@ def background_weight(kept: NDArray[Any] | None, size: tuple[int, int]) -> NDArr
     """
     if kept is None:
         return np.ones(size[::-1], np.float32)
-    small = np.asarray(cv2.resize(kept, size, interpolation=cv2.INTER_AREA))
-    return np.asarray(np.square(1.0 - small))
+    return np.asarray(np.square(1.0 - shrink(kept, size)))
 
 
 def blurred(image: NDArray[Any], sigma: float) -> NDArray[Any]:
@@ -78,8 +78,10 @@ def blur_background(
     plane: NDArray[Any], weight: NDArray[Any], spread: NDArray[Any], sigma: float, out: NDArray[Any]
 ) -> None:
     """The plane's background, blurred, into `out`, uint8 of the plane's size."""
-    small = np.asarray(cv2.resize(plane, weight.shape[::-1], interpolation=cv2.INTER_AREA)).astype(np.float32)
-    weighted = small * weight
+    weighted = shrink(plane, weight.shape[::-1]) * weight
     mean = float(weighted.sum() / max(float(weight.sum()), EPSILON))
-    low = (blurred(weighted, sigma) + EPSILON * mean) / spread
-    cv2.convertScaleAbs(cv2.resize(low, plane.shape[::-1], interpolation=cv2.INTER_LINEAR), dst=out)
+    low = blurred(weighted, sigma)
+    low += EPSILON * mean
+    low /= spread
+    # In bytes: floats of a whole plane are four times as much to write, and to read again.
+    cv2.resize(cv2.convertScaleAbs(low), plane.shape[::-1], dst=out, interpolation=cv2.INTER_LINEAR)

@@ -15,6 +15,7 @@ LOW, HIGH = 0.3, 0.65  # below: background, above: person, between: a soft edge
 MOST = 0.9  # share of the picture that a person may cover; more is taken for a failure
 UNDECIDED = 0.3  # share of the picture that may be neither; more is taken for a failure
 HOLE = 0.005  # share of the picture that a hole may cover to be filled
+FILLS = 8  # areas of background that are told one by one; of more, as noise has, all at once
 FLAT = 0.01  # a mask that varies less than this over the picture says nothing
 CUT = 24  # mean change of a thumbnail, in grey levels, from which the frame before says nothing of this one
 THUMBNAIL = (32, 18)
@@ -97,10 +98,12 @@ def check(soft: NDArray[Any], size: tuple[int, int], sequence: int) -> FrameMask
         raise MaskError(f"the network gave values from {low} to {high}")
     if high - low < FLAT and high > LOW:
         raise MaskError(f"the network gave {high:.2f} for the whole picture")
-    doubtful = float(np.count_nonzero((soft > LOW) & (soft < HIGH))) / soft.size
+    doubtful = np.count_nonzero((soft > LOW) & (soft < HIGH)) / soft.size
     if doubtful > UNDECIDED:
         raise MaskError(f"the network is undecided about {doubtful:.0%} of the picture")
-    alpha = np.clip((fill_doubtful_holes(soft) - LOW) / (HIGH - LOW), 0.0, 1.0)
+    alpha = fill_doubtful_holes(soft) - np.float32(LOW)
+    alpha *= np.float32(1 / (HIGH - LOW))
+    np.clip(alpha, 0.0, 1.0, out=alpha)
     if (kept := float(alpha.mean())) > MOST:
         raise MaskError(f"the network took {kept:.0%} of the picture for a person")
     return FrameMask(alpha, sequence)
@@ -110,13 +113,30 @@ def fill_doubtful_holes(soft: NDArray[Any]) -> NDArray[Any]:
     """The mask with small holes filled in which the network is nowhere sure to see background, as in a chequered
     shirt. The gap under an arm is not one of them: there it is sure.
     """
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((soft < HIGH).astype(np.uint8), connectivity=4)
+    doubtful = without_sure(soft)
+    if not doubtful.any():
+        return soft
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(doubtful, connectivity=4)
     left, top, width, height, area = stats.T
     inside = (left > 0) & (top > 0) & (left + width < soft.shape[1]) & (top + height < soft.shape[0])
     sure = np.bincount(labels[soft <= LOW], minlength=count)
     holes = inside & (area <= HOLE * soft.size) & (sure == 0)
     holes[0] = False  # not a hole, but what is around them: the person
     return np.where(holes[labels], np.float32(1.0), soft) if holes.any() else soft
+
+
+def without_sure(soft: NDArray[Any]) -> NDArray[Any]:
+    """Uint8 (H, W), 1 where the mask says less than person, without the largest areas that are somewhere sure to be
+    background: usually with none left, which saves looking at each.
+    """
+    rest = (soft < HIGH).astype(np.uint8)
+    sure = soft <= LOW
+    for _ in range(FILLS):
+        row, column = divmod(int((sure & (rest > 0)).argmax()), soft.shape[1])
+        if not (sure[row, column] and rest[row, column]):
+            break
+        cv2.floodFill(rest, None, (column, row), (0,))
+    return rest
 
 
 class Complaints:
