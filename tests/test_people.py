@@ -43,9 +43,9 @@ def test_of_two_the_larger_is_kept_and_nothing_of_the_other_not_even_a_soft_edge
     assert mask.sequence == 7
 
 
-def test_of_two_of_the_same_size_the_one_in_the_middle_is_kept():
+def test_of_two_of_about_the_same_size_the_one_in_the_middle_is_kept():
     alone = somebody(120, 35)
-    assert np.array_equal(follow([somebody(215, 35, alone)])[0][0], alone)
+    assert np.array_equal(follow([somebody(205, 39, alone)])[0][0], alone)
 
 
 def test_two_who_sit_side_by_side_do_not_take_turns():
@@ -54,6 +54,12 @@ def test_two_who_sit_side_by_side_do_not_take_turns():
     kept, _ = follow(both)
     first = kept[0][:, :128].any()
     assert all(alpha[:, :128].any() == first and alpha[:, 128:].any() != first for alpha in kept)
+
+
+def test_who_is_only_a_little_nearer_does_not_take_over():
+    _, last = follow([somebody(180, 20, somebody(80, 36))] * 10)
+    kept, _ = follow([somebody(180, 40, somebody(80, 36))] * 90, last, start=1 / 3)
+    assert all(alpha[:, :128].any() and not alpha[:, 140:].any() for alpha in kept)
 
 
 def test_who_comes_nearer_takes_over_after_a_while_and_not_before():
