@@ -8,11 +8,12 @@ import pytest
 
 from tests.fake_segmenter import SIZE, Fake, by_brightness
 from tests.judge import measure, scenes
-from tests.judge.__main__ import tables
+from tests.judge.__main__ import tables, write_page
 from tests.judge.measure import Mean, alpha_of, boundary, difference, halo, ideal, moving, still, warped
 from tests.judge.scenes import Composite, Scene, compose_scene, distance, photographs, to_i420, walk
 from tests.judge.sheet import PART, Clip, sheet, telling
 from training.data import find_pairs
+from vcam.files import SAMPLE
 from vcam.frame import RawFrame, planes, seal
 from vcam.mask import FrameMask
 
@@ -262,12 +263,27 @@ def test_versions_stand_below_each_other():
     assert "|         |      1 |" in tables({"now": figures})
 
 
-def test_each_clip_is_shown_with_what_is_kept_of_it(tmp_path, monkeypatch):
-    from vcam.files import SAMPLE
-
+@pytest.fixture
+def shown(tmp_path, monkeypatch):
+    """What the measuring process leaves of a clip."""
     (tmp_path / "clips").mkdir()
     (tmp_path / "clips" / "one.mkv").symlink_to(SAMPLE)
     monkeypatch.setattr(measure, "SHOWN", 2)
-    measure.show(Fake(by_brightness), tmp_path / "clips", tmp_path)
-    pictures = {path.name: cv2.imread(str(path), cv2.IMREAD_UNCHANGED).shape for path in tmp_path.glob("*.png")}
+    (tmp_path / "now").mkdir()
+    measure.show(Fake(by_brightness), tmp_path / "clips", tmp_path / "now")
+    return tmp_path / "now"
+
+
+def test_each_clip_is_shown_with_what_is_kept_of_it(shown):
+    pictures = {path.name: cv2.imread(str(path), cv2.IMREAD_UNCHANGED).shape for path in shown.iterdir()}
     assert pictures == {"one.filmed.png": (480, 640, 3), "one.shown.png": (480, 640, 3), "one.alpha.png": (480, 640)}
+
+
+def test_the_page_has_a_sheet_beside_it_and_names_no_folder_of_this_machine(shown, tmp_path):
+    write_page(tmp_path / "page.md", "| figures |", {"before": shown, "now": shown}, "abc")
+    text = (tmp_path / "page.md").read_text()
+    assert "`python -m tests.judge DATA --before abc --page docs/page.md`" in text
+    assert "![Clips](page.jpg)" in text
+    assert "CC BY 4.0" in text
+    assert str(tmp_path) not in text
+    assert cv2.imread(str(tmp_path / "page.jpg")).shape[1] > 4 * 320

@@ -7,7 +7,6 @@ beside those of this one. --page writes a page instead, and beside it a sheet of
 import argparse
 import json
 import os
-import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -61,7 +60,7 @@ def main() -> int:
             versions = {"before": before} | versions
         text = tables(versions)
         if chosen.page:
-            write_page(chosen.page, text, {v: Path(name) / v for v in versions}, shlex.join(sys.argv[1:]))
+            write_page(chosen.page, text, {v: Path(name) / v for v in versions}, chosen.before)
         else:
             print(text)
     return 0
@@ -117,11 +116,12 @@ def wrapped(text: str) -> str:
     return fill(" ".join(text.split()), WIDTH)
 
 
-def write_page(page: Path, text: str, folders: Mapping[str, Path], options: str) -> None:
+def write_page(page: Path, text: str, folders: Mapping[str, Path], before: str | None) -> None:
     """The page, and the sheet of the clips beside it."""
     picture = page.with_suffix(".jpg")
     sheet(read_clips(folders)).save(picture, quality=88)
-    made = f"From a frame as the webcam delivers it to what is shown. Made by `python -m tests.judge {options}`."
+    command = f"python -m tests.judge DATA{f' --before {before}' if before else ''} --page docs/{page.name}"
+    made = f"From a frame as the webcam delivers it to what is shown. Made by `{command}`."
     parts = ["# How good the picture is", wrapped(made), text, f"![Clips]({picture.name})", wrapped(CLIPS)]
     page.write_text("\n\n".join(parts) + "\n")
 
