@@ -426,7 +426,7 @@ def test_an_engine_that_fails_only_at_the_outputs_size_is_one_sentence(monkeypat
         raise EngineError("no memory for this size")
 
     loaded = network.load_network(OLD)
-    monkeypatch.setattr(network, "load_network", lambda settings, convert: loaded)
+    monkeypatch.setattr(network, "load_network", lambda settings: loaded)
     monkeypatch.setattr(network, "check_golden", lambda segment, keep: None)
     monkeypatch.setattr(Segmenter, "__call__", broken)
     with pytest.raises(SettingsError, match=r"network\.engine auto .* can't be had: no memory for this size"):

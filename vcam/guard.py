@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from segnet.weights import DEFAULT
 from vcam.errors import DeviceLostError
 from vcam.settings import NetworkSettings
 
@@ -21,8 +22,6 @@ class Guard:
     def __init__(self, segmenter: "Segmenter", settings: NetworkSettings) -> None:
         self.segmenter = segmenter
         self._failures, self._lost = 0, ""
-        from segnet.weights import DEFAULT  # torch, which is there by now
-
         path = settings.weights or DEFAULT
         self.about = {
             "weights": str(path) if settings.weights else "shipped",

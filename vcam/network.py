@@ -2,13 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import current_thread, main_thread
 
 import numpy as np
-import torch
 
 from segnet.classes import ClassError
-from segnet.conversion import Convert, apart, here
 from segnet.engines import EngineError
 from segnet.inference import Segmenter, load_segmenter
 from segnet.weights import DEFAULT, WeightsError, read_info
@@ -19,12 +16,10 @@ from vcam.settings import NetworkSettings, OutputSettings
 WARM_UP = 3  # frames: the first at a size makes the engine for it, the next ones find its memory
 
 
-def load_network(settings: NetworkSettings, convert: Convert | None = None) -> Segmenter:
-    """`convert` is load_segmenter's. Raises SettingsError for weights that can't be used, for classes that they don't
-    know, and for an engine or a device that is not there.
+def load_network(settings: NetworkSettings) -> Segmenter:
+    """Without torch, where OpenVINO runs it. Raises SettingsError for weights that can't be used, for classes that they
+    don't know, and for an engine or a device that is not there.
     """
-    torch.set_num_threads(settings.threads)
-    torch.backends.nnpack.set_flags(False)  # type: ignore[no-untyped-call]  # it complains on old CPUs, at every convolution
     path = settings.weights or DEFAULT
     with translated(settings):
         return load_segmenter(
@@ -33,7 +28,7 @@ def load_network(settings: NetworkSettings, convert: Convert | None = None) -> S
             device=settings.device,
             size=read_info(path).size_named(settings.size),
             keep=settings.keep,
-            convert=convert,
+            threads=settings.threads,
         )
 
 
@@ -41,9 +36,7 @@ def load_checked(settings: NetworkSettings, output: OutputSettings) -> Segmenter
     """The same, seen to find a man in a picture, and warmed up for frames of the output's size: the first of them
     takes no longer than the others. Raises SettingsError, and whatever the engine raises.
     """
-    # In a thread beside the frames nothing may hold the interpreter up for long; the first network holds up nobody.
-    convert = here if current_thread() is main_thread() else apart
-    segmenter = load_network(settings, convert)
+    segmenter = load_network(settings)
     with translated(settings):
         check_golden(segmenter, settings.keep)
         width, height = segmenter.size_for(output.width, output.height)

@@ -82,7 +82,7 @@ def main() -> int:
 
 def prepare(link: Sender) -> Networks:
     """The network, ready to run. Raises SettingsError for weights that can't be used, DeviceLostError for a GPU."""
-    from vcam.network import load_checked  # torch: seconds, so only now
+    from vcam.network import load_checked  # what runs networks takes its time, so only now
 
     cv2.setNumThreads(1)
     settings = link.settings
