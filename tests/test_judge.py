@@ -282,7 +282,7 @@ def test_each_clip_is_shown_with_what_is_kept_of_it(shown):
 def test_the_page_has_a_sheet_beside_it_and_names_no_folder_of_this_machine(shown, tmp_path):
     write_page(tmp_path / "page.md", "| figures |", {"before": shown, "now": shown}, "abc")
     text = (tmp_path / "page.md").read_text()
-    assert "`python -m tests.judge DATA --before abc --page docs/page.md`" in text
+    assert "\n    python -m tests.judge DATA --before abc --page docs/page.md\n" in text
     assert "![Clips](page.jpg)" in text
     assert "CC BY 4.0" in text
     assert str(tmp_path) not in text

@@ -121,8 +121,8 @@ def write_page(page: Path, text: str, folders: Mapping[str, Path], before: str |
     picture = page.with_suffix(".jpg")
     sheet(read_clips(folders)).save(picture, quality=88)
     command = f"python -m tests.judge DATA{f' --before {before}' if before else ''} --page docs/{page.name}"
-    made = f"From a frame as the webcam delivers it to what is shown. Made by `{command}`."
-    parts = ["# How good the picture is", wrapped(made), text, f"![Clips]({picture.name})", wrapped(CLIPS)]
+    made = "From a frame as the webcam delivers it to what is shown, with the shipped network; made by"
+    parts = ["# How good the picture is", made, f"    {command}", text, f"![Clips]({picture.name})", wrapped(CLIPS)]
     page.write_text("\n\n".join(parts) + "\n")
 
 
