@@ -46,7 +46,9 @@ def page(rows: Sequence[Row], command: str) -> str:
         [
             "# What a frame costs",
             "",
-            fill(f"Made by `{command}` on {machine()}.", 120),
+            fill(f"On {machine()}; made by", 120),
+            "",
+            f"    {command}",
             "",
             *aligned(bars(rows), words=1),
             "",
