@@ -1,6 +1,7 @@
 """What is shown of the webcam's picture: frame and mask cut alike, and a picture that follows calmly."""
 
 import math
+from itertools import islice
 
 import cv2
 import numpy as np
@@ -8,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.faulty_worker import Box as Middle
 from tests.reference import resize_bilinear
 from vcam.effects import Blur
+from vcam.files import SAMPLE, VideoFile
 from vcam.frame import RawFrame, empty, planes, size_of
 from vcam.framing import (
     STILL,
@@ -28,7 +31,10 @@ from vcam.framing import (
     pixels_of,
 )
 from vcam.mask import FrameMask, find_mask
+from vcam.pictures import blur_picture
 from vcam.settings import FramingSettings, LookSettings
+from vcam.video import blur_frames
+from vcam.yuv import to_bgr
 
 OFF, AUTO = FramingSettings(), FramingSettings(crop="auto", zoom=2.0)
 ROOM = empty(320, 180)
@@ -291,6 +297,21 @@ def test_a_blur_that_is_strong_enough_is_left_as_it_is():
     assert no_clearer(weak, enlarged).blur > default.blur > weak.blur
     colour = LookSettings(effect="colour", blur=0.2)
     assert no_clearer(colour, enlarged) is colour
+
+
+def test_a_video_and_a_picture_are_framed_too(sample):
+    nearer = FramingSettings(crop="auto", zoom=1.5, mirror=True, people="nearest")
+    with VideoFile(SAMPLE) as video:
+        shown = [frame for _, frame in islice(blur_frames(video, Middle(), LookSettings(), nearer), 4)]
+    with VideoFile(SAMPLE) as video:
+        raw = next(video.frames())
+    part = on_grid(best_part(Middle()(np.zeros((48, 64)), None), 1.5), 640, 480)
+    expected = planes(cut_frame(raw, part, True))[0][300:440, 300:340]
+    assert np.array_equal(planes(shown[0].pixels)[0][300:440, 300:340], expected)  # the person, enlarged
+    mask, picture = blur_picture(to_bgr(raw), Middle(), LookSettings(), print, nearer)
+    assert mask[350, 320] == 255
+    assert (mask > 127).mean() > 1.5 * (Middle()(np.zeros((48, 64)), None) > 0.5).mean()
+    assert np.abs(picture.astype(int) - to_bgr(shown[0].pixels)).max() <= 6
 
 
 def test_after_a_pause_the_picture_leaps_no_farther_than_after_a_short_one():

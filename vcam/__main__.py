@@ -118,7 +118,7 @@ def parser() -> Parser:
         required=True,
         help="folder for the results",
     )
-    add_settings(image_parser, "look", "network")
+    add_settings(image_parser, "look", "framing", "network")
     video_parser = command("video", video, "a video file with its background blurred, sound kept")
     video_parser.add_argument("video", metavar="IN", type=Path, help="the video to read")
     video_parser.add_argument(
@@ -129,7 +129,7 @@ def parser() -> Parser:
         required=True,
         help=".mp4, .mkv or .mov to write",
     )
-    add_settings(video_parser, "look", "network")
+    add_settings(video_parser, "look", "framing", "network")
     command(
         "devices",
         list_devices,
@@ -240,6 +240,7 @@ def image(arguments: argparse.Namespace, settings: Settings) -> int:
         arguments.out,
         load_network(settings.network),
         settings.look,
+        settings.framing,
     ):
         print(path)
     return 0
@@ -255,6 +256,7 @@ def video(arguments: argparse.Namespace, settings: Settings) -> int:
         arguments.out,
         load_network(settings.network),
         settings.look,
+        settings.framing,
     )
     print(f"{arguments.out}: {frames} frames")
     return 0

@@ -41,6 +41,7 @@ class Box(NamedTuple):
     size: float
 
 
+AS_FILMED = FramingSettings()
 WHOLE, STILL = Box(0.5, 0.5, 1.0), Box(0.0, 0.0, 0.0)
 
 

@@ -14,17 +14,20 @@ from vcam.backdrop import check_look
 from vcam.errors import OutputError, PictureError
 from vcam.files import make_folder, read_picture, whole
 from vcam.frame import RawFrame, empty
+from vcam.framing import AS_FILMED, framed, no_clearer
 from vcam.look import Look
 from vcam.mask import FrameMask, Segment, mask_or_none
 from vcam.rim import relit
-from vcam.settings import LookSettings
+from vcam.settings import FramingSettings, LookSettings
 from vcam.yuv import from_bgr, to_bgr
 
 LONGEST_JPEG = 65_000  # pixels of a side
 Pixels = NDArray[Any]  # uint8 (H, W, 3) BGR, or (H, W)
 
 
-def blur_pictures(paths: list[Path], folder: Path, segment: Segment, look: LookSettings) -> list[Path]:
+def blur_pictures(
+    paths: list[Path], folder: Path, segment: Segment, look: LookSettings, framing: FramingSettings = AS_FILMED
+) -> list[Path]:
     """Write NAME.mask.png (8-bit grey, 255 = kept), NAME.blurred.jpg (NAME.cutout.png with transparency, where
     that is the effect) and NAME.sheet.jpg for each NAME.*; the files written. Raises PictureError before anything is
     written, or OutputError.
@@ -45,7 +48,7 @@ def blur_pictures(paths: list[Path], folder: Path, segment: Segment, look: LookS
     make_folder(folder)
     written: list[Path] = []
     for path in paths:
-        written += write_results(path, folder, segment, look)
+        written += write_results(path, folder, segment, look, framing)
     return written
 
 
@@ -58,10 +61,12 @@ def result_paths(path: Path, folder: Path, look: LookSettings) -> tuple[Path, Pa
     )
 
 
-def write_results(path: Path, folder: Path, segment: Segment, look: LookSettings) -> list[Path]:
+def write_results(
+    path: Path, folder: Path, segment: Segment, look: LookSettings, framing: FramingSettings
+) -> list[Path]:
     """The three files of one picture. Raises PictureError, OutputError."""
     bgr = read_picture(path)
-    mask, result = blur_picture(bgr, segment, look, partial(complain, path))
+    mask, result = blur_picture(bgr, segment, look, partial(complain, path), framing)
     shown = result if result.shape[2] == 3 else on_squares(result)
     sheet = np.hstack([bgr, np.asarray(cv2.cvtColor(mask, cv2.COLOR_GRAY2BGR)), shown])
     if sheet.shape[1] > LONGEST_JPEG:
@@ -80,7 +85,11 @@ def complain(path: Path, reason: str) -> None:
 
 
 def blur_picture(
-    bgr: Pixels, segment: Segment, look: LookSettings, complain: Callable[[str], None]
+    bgr: Pixels,
+    segment: Segment,
+    look: LookSettings,
+    complain: Callable[[str], None],
+    framing: FramingSettings = AS_FILMED,
 ) -> tuple[Pixels, Pixels]:
     """What is shown of each pixel, uint8 (H, W), and the picture with the effect, uint8 (H, W, 3) BGR, or BGRA where
     that is transparency. Where there is no mask to be trusted the first is 0 everywhere, the effect is all over the
@@ -92,6 +101,8 @@ def blur_picture(
     from_bgr(even, pixels)
     frame = RawFrame(pixels, sequence=1, captured=0.0)
     mask = mask_or_none(frame, segment, complain)
+    frame, mask, view = framed(frame, mask, None, framing, look.on)
+    look = no_clearer(look, view)
     shown = shares(mask, look, even.shape[1], even.shape[0])
     result = cut_out(frame, mask, shown) if look.effect == "transparent" else to_bgr(Look()(frame, mask, look).pixels)
     return shown[:height, :width], result[:height, :width]
