@@ -20,6 +20,9 @@ LIGHT, BRIGHTEST = 185.0, 235.0  # luma from which a pixel counts as a light, an
 LIGHTS = 20.0  # how much more the brightest weighs
 
 
+Planes = tuple[NDArray[Any], ...]  # uint8 (H, W) each
+
+
 @dataclass(frozen=True)
 class Bokeh:
     """The background out of focus; `strength` 0.2 to 1: discs across 1/9 to 1/4 of the picture's height."""
@@ -30,19 +33,27 @@ class Bokeh:
         """See Effect."""
         width, height = size_of(pixels)
         factor = max(1, round(height / LINES))
-        size = max(1, width // factor), max(1, height // factor)
+        size = max(2, width // factor), max(2, height // factor)
         result = empty(width, height)
         luma = small(planes(pixels)[0], size)
         lights = np.square(np.clip((luma - LIGHT) / (BRIGHTEST - LIGHT), 0.0, 1.0))
         weight = background_weight(kept, size) * (1.0 + LIGHTS * lights)
-        kernel = disc(disc_radius(self.strength) * size[1] / LINES)
-        spread = convolved(weight, kernel) + EPSILON
-        for number, (source, target) in enumerate(zip(planes(pixels), planes(result), strict=True)):
-            weighted = (small(source, size) if number else luma) * weight
-            mean = float(weighted.sum() / max(float(weight.sum()), EPSILON))
-            low = (convolved(weighted, kernel) + EPSILON * mean) / spread
-            cv2.convertScaleAbs(cv2.resize(low, target.shape[::-1], interpolation=cv2.INTER_LINEAR), dst=target)
+        radius = disc_radius(self.strength) * size[1] / LINES
+        spread_discs(planes(pixels)[:1], weight, radius, planes(result)[:1])
+        # Colours have half as many pixels, and need no more here.
+        spread_discs(planes(pixels)[1:], small(weight, (size[0] // 2, size[1] // 2)), radius / 2, planes(result)[1:])
         return result
+
+
+def spread_discs(sources: Planes, weight: NDArray[Any], radius: float, out: Planes) -> None:
+    """Each pixel of some planes as a disc of this radius, in pixels of `weight`, float32 (h, w); into `out`."""
+    kernel = disc(radius)
+    spread = convolved(weight, kernel) + EPSILON
+    for source, target in zip(sources, out, strict=True):
+        weighted = small(source, weight.shape[::-1]) * weight
+        mean = float(weighted.sum() / max(float(weight.sum()), EPSILON))
+        low = (convolved(weighted, kernel) + EPSILON * mean) / spread
+        cv2.convertScaleAbs(cv2.resize(low, target.shape[::-1], interpolation=cv2.INTER_LINEAR), dst=target)
 
 
 def disc_radius(strength: float) -> float:
@@ -67,5 +78,5 @@ def convolved(image: NDArray[Any], kernel: NDArray[Any]) -> NDArray[Any]:
 
 
 def small(plane: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
-    """The plane at (width, height), float32."""
+    """The plane at (width, height), float32, smaller than it is."""
     return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)

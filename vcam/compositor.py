@@ -24,10 +24,9 @@ def compose(frame: RawFrame, mask: FrameMask | None, effect: Effect, out: I420 |
         raise ValueError(f"a frame of {frame.pixels.shape} doesn't fit into {result.shape}")
     np.copyto(result, effect(frame.pixels, None if mask is None else mask.alpha))
     if mask is not None:
-        person = frame.pixels
+        person, cutout = frame.pixels, cut_out(mask.alpha, planes(frame.pixels)[0])
         if isinstance(effect, Replacement):
-            person = relit(person, mask.alpha, result, effect.clean, effect.wrap)
-        cutout = cut_out(mask.alpha, planes(frame.pixels)[0])
+            person = relit(person, cutout.whole(), result, effect.clean, effect.wrap)
         for part, target in zip(stacks(person), stacks(result), strict=True):
             lay(part, cutout if part.shape[0] == 1 else cutout.halved(), target)
     return seal(result)

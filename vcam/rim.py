@@ -1,9 +1,10 @@
 """The person's soft edge, before something else than the room: there each pixel is a mixture of both, and the old room
 would rim the hair. The share of the room is found and taken out, and some of the new scene's light falls in.
 
-The colours of person and room are estimated by blur fusion (Forte 2021, "Approximate Fast Foreground Colour
-Estimation", eqs. 4 and 5, twice: from afar, then nearby), at low resolution. What it changes is added to the full
-picture, which so keeps its detail.
+The colours of person and room beside a pixel are estimated as in blur fusion (Forte 2021, "Approximate Fast Foreground
+Colour Estimation", eq. 4), at low resolution. What is changed is added to the full picture, which so keeps its detail.
+Unlike there, only pixels that have more of the room's colour than of the person's are changed: eq. 5 trusts the mask,
+and where that is softer than the edge it takes colours from the person.
 """
 
 from typing import Any, Protocol, runtime_checkable
@@ -12,13 +13,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vcam.frame import I420, empty, planes, size_of
+from vcam.frame import I420, planes, size_of
 
 LINES = 180  # of the low-resolution picture
-FAR, NEAR = 23, 5  # pixels of it: sides of the boxes that the two estimates are taken from
-SQUARE = np.ones((3, 3), np.uint8)  # the outermost pixel of it that seems to be all person, is not
+NEAR = 9  # pixels of it: side of the box that colours are estimated from, and twice the edge onto which light falls
+FAR = 23  # pixels of it: side of the box that light is gathered from
+MIXED, ROOM = 0.3, 0.7  # share of the room's colour: below, a pixel is the person's; above, it is the room's
 EPSILON = 1e-4
-REACH = 9  # pixels of it: twice the width of the edge onto which light falls
+SAME = 64.0  # squared grey levels between person and room that say nothing
 
 
 @runtime_checkable
@@ -42,31 +44,54 @@ def relit(pixels: I420, kept: NDArray[Any], behind: I420, clean: float, wrap: fl
     """
     width, height = size_of(pixels)
     factor = max(1, round(height / LINES))
-    size = max(2, width // factor), max(2, height // factor)
-    alpha = np.asarray(cv2.erode(resized(kept, size), SQUARE))
-    light = wrap * alpha * (1.0 - box(alpha, REACH))
-    result = empty(width, height)
-    for source, scene, target in zip(planes(pixels), planes(behind), planes(result), strict=True):
-        mixed = resized(source, size)
-        change = clean * (foreground(mixed, alpha) - mixed)
+    alpha = resized(kept, (max(2, width // factor), max(2, height // factor)))
+    result = pixels.copy()
+    part = around(alpha, (width, height), factor)
+    if part is None:
+        return result
+    small = alpha[tuple(slice(side.start // factor, side.stop // factor) for side in part)]
+    for colour, (source, scene, target) in enumerate(zip(planes(pixels), planes(behind), planes(result), strict=True)):
+        half = 2 if colour else 1  # colours have half as many pixels, here too
+        where = tuple(slice(side.start // half, side.stop // half) for side in part)
+        share = resized(small, (small.shape[1] // half, small.shape[0] // half))
+        mixed = resized(source[where], share.shape[::-1])
+        change = clean * (foreground(mixed, share, half) - mixed)
         if wrap:
-            change += light * (box(resized(scene, size), FAR) - mixed - change)
-        whole = cv2.resize(change, source.shape[::-1], interpolation=cv2.INTER_LINEAR)
-        cv2.add(source, np.rint(whole).astype(np.int16), dst=target, dtype=cv2.CV_8U)
+            light = wrap * share * (1.0 - box(share, NEAR // half | 1))
+            change += light * (box(resized(scene[where], share.shape[::-1]), FAR // half | 1) - mixed - change)
+        steps = np.rint(change).astype(np.int16)
+        whole = cv2.resize(steps, target[where].shape[::-1], interpolation=cv2.INTER_LINEAR)
+        cv2.add(source[where], whole, dst=target[where], dtype=cv2.CV_8U)
     return result
 
 
-def foreground(mixed: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
-    """The person's part of a mixture, both float32 (h, w)."""
-    person, room, near_person = mixed, mixed, mixed
-    for side in (FAR, NEAR):
-        near_person = box(person * alpha, side) / (box(alpha, side) + EPSILON)
-        near_room = box(room * (1.0 - alpha), side) / (box(1.0 - alpha, side) + EPSILON)
-        person = near_person + alpha * (mixed - alpha * near_person - (1.0 - alpha) * near_room)
-        room = near_room
-    # Where the mask is wider or narrower than the person, eq. 5 goes too far: nothing lies beyond what is to be seen
-    # there and what the person has beside it.
-    return np.asarray(np.clip(person, np.minimum(mixed, near_person), np.maximum(mixed, near_person)))
+def around(alpha: NDArray[Any], size: tuple[int, int], factor: int) -> tuple[slice, slice] | None:
+    """Rows and columns of a picture of (width, height) that hold all of a mask which is `factor` times smaller, with
+    some room beside it; None where the mask holds nothing.
+    """
+    left, top, width, height = cv2.boundingRect((alpha > 0.0).astype(np.uint8))
+    if not width:
+        return None
+    if size[0] % (2 * factor) or size[1] % (2 * factor):  # pixels would not fit onto each other
+        return slice(0, size[1]), slice(0, size[0])
+    rows, columns = (
+        slice(max(0, start - FAR // 2) // 2 * 2 * factor, min(end + FAR // 2 + 1, most) // 2 * 2 * factor)
+        for start, end, most in ((top, top + height, alpha.shape[0]), (left, left + width, alpha.shape[1]))
+    )
+    return rows, columns
+
+
+def foreground(mixed: NDArray[Any], alpha: NDArray[Any], half: int) -> NDArray[Any]:
+    """The person's part of a mixture, both float32 (h, w); at `half` = 2 of pixels that are twice as large."""
+    side = NEAR // half | 1
+    shares = box(alpha, side)
+    person = box(mixed * alpha, side) / (shares + EPSILON)
+    room = box(mixed * (1.0 - alpha), side) / (1.0 - shares + EPSILON)
+    apart = person - room
+    like_room = np.clip((person - mixed) * apart / (apart * apart + SAME), 0.0, 1.0)
+    sure = np.clip((like_room - MIXED) / (ROOM - MIXED), 0.0, 1.0)
+    # Twice the room's share by the mask, because the mask of a contour that is half a pixel off says too little of it.
+    return np.asarray(mixed + np.minimum(2.0 * (1.0 - alpha) * sure, like_room) * apart)
 
 
 def box(image: NDArray[Any], side: int) -> NDArray[Any]:
