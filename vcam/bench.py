@@ -119,29 +119,24 @@ def megabytes(size: int) -> int:
 
 
 def compare(ways: Mapping[str, Callable[[int], object]], frames: int) -> dict[str, Row]:
-    """CPU time of all threads and median time of each way, in milliseconds a frame, and `ratio`: how many times the CPU
-    time of the first one it takes. In turns of BLOCK frames, so that what else the machine does harms all alike.
+    """CPU time of all threads and time that passes, in milliseconds, medians of all frames, and `ratio`: how many times
+    the CPU time of the first one each way takes. In turns of BLOCK frames, so that what else the machine does harms all
+    alike.
     """
-    cpu, wall = dict.fromkeys(ways, 0.0), {name: list[float]() for name in ways}
+    spent: dict[str, list[NDArray[Any]]] = {name: [] for name in ways}
     for way in ways.values():
         way(0)
-    blocks = range(max(1, round(frames / BLOCK)))
-    for block in blocks:
+    for block in range(max(1, round(frames / BLOCK))):
         for name, way in ways.items():
-            began = time.process_time()
             for number in range(block * BLOCK, (block + 1) * BLOCK):
-                at = time.perf_counter()
+                began = np.array(now())
                 way(number)
-                wall[name].append(time.perf_counter() - at)
-            cpu[name] += time.process_time() - began
-    ours = next(iter(cpu.values()))
+                spent[name].append(now() - began)
+    medians = {name: np.median(times, axis=0) * 1e3 for name, times in spent.items()}
+    ours = next(iter(medians.values()))[1]
     return {
-        name: {
-            "cpu_ms": round(cpu[name] * 1e3 / (len(blocks) * BLOCK), 2),
-            "p50_ms": round(float(np.median(wall[name])) * 1e3, 2),
-            "ratio": round(cpu[name] / ours, 2),
-        }
-        for name in ways
+        name: {"cpu_ms": round(float(cpu), 2), "p50_ms": round(float(wall), 2), "ratio": round(float(cpu / ours), 2)}
+        for name, (wall, cpu) in medians.items()
     }
 
 

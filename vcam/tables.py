@@ -20,8 +20,8 @@ HOW = (
     "other programs want the CPU too. MB: main memory of the process that measures and does nothing else (10⁶ bytes)."
 )
 HOW_COMPARED = (
-    "CPU time, milliseconds a frame, in one process, in turns of a few frames. The ordinary recipe: BGR, a Gaussian of "
-    "35×35 pixels over the whole picture, a blend in floats, and back to I420."
+    "CPU time, milliseconds a frame, medians, in one process, in turns of a few frames. The ordinary recipe: BGR, a "
+    "Gaussian of 35×35 pixels over the whole picture, a blend in floats, and back to I420."
 )
 HOW_STARTED = (
     "Seconds from the start of a process to the first blurred frame in memory, with what is in the cache by then; the "
