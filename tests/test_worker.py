@@ -122,7 +122,7 @@ def test_an_exception_on_the_way_to_the_mask_blurs_the_whole_frame(sample, monke
     "stage",
     [
         *("effects.low_resolution", "effects.background_weight", "effects.blurred", "effects.blur_background"),
-        *("compositor.blend", "compositor.seal"),
+        *("compositor.cut_out", "compositor.lay", "compositor.seal"),
     ],
 )
 def test_an_exception_in_the_compositor_lets_nothing_leave(sample, monkeypatch, stage):
