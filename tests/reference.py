@@ -82,7 +82,8 @@ def refine(alpha, luma):
     offset = offset + (1 - trust) * kept
     still = (window(kept, 1).max(-1) <= 0) | (window(kept, 1).min(-1) >= 1)
     slope, offset = np.where(still, 0, slope), np.where(still, kept, offset)
-    line = resize_bilinear(slope, columns, rows) * luma / 255 + resize_bilinear(offset, columns, rows)
+    calm = np.rint(box(luma.astype(np.float64), 1))
+    line = resize_bilinear(slope, columns, rows) * calm / 255 + resize_bilinear(offset, columns, rows)
     return np.clip((line - LOW) / (HIGH - LOW), 0, 1)
 
 

@@ -84,6 +84,16 @@ def test_the_colour_of_the_person_does_not_bleed_into_the_background():
     assert np.abs(red[outside[::2, ::2]].astype(int) - 128).max() <= 1
 
 
+def test_where_nobody_is_near_there_is_what_the_effect_made_to_the_bit(sample):
+    frame, alpha = sample[3], soft_disc((160, 224))
+    safe, behind = compose(frame, FrameMask(alpha, frame.sequence), Blur(0.5)), Blur(0.5)(frame.pixels, alpha)
+    near = cv2.dilate((alpha > 0).astype(np.uint8), np.ones((5, 5), np.uint8))
+    for plane, made in zip(planes(safe.pixels), planes(behind), strict=True):
+        far = cv2.resize(near, plane.shape[::-1], interpolation=cv2.INTER_LINEAR_EXACT) == 0
+        assert far.mean() > 0.3
+        assert np.array_equal(plane[far], made[far])
+
+
 def test_a_mask_of_another_frame_is_refused(sample):
     with pytest.raises(ValueError, match="mask of frame 1 can't serve frame 2"):
         compose(RawFrame(sample[0].pixels, 2, 0.0), FrameMask(NOBODY, 1), Blur(0.5))

@@ -21,7 +21,7 @@ from vcam.yuv import shrink
 REACH = 2  # cells to each side over which luma and mask are compared
 SMOOTH = 1  # cells to each side over which the lines found are averaged
 FLAT = 3e-4  # variance of the luma (0 to 1) that says as much as it hides: 4.4 grey levels
-LOW, HIGH = 0.35, 0.65  # what the line gives: below: background, above: person
+LOW, HIGH = 0.3, 0.7  # what the line gives: below: background, above: person
 CELLS = 4  # sides of a block, in cells, at most
 AROUND = np.ones((3, 3), np.uint8)
 NOTHING = np.empty((0, 0), np.float32)
@@ -74,7 +74,7 @@ def cut_out(alpha: NDArray[Any], luma: NDArray[Any]) -> Cutout:
         return Cutout(side, inside, rows, columns, np.empty((0, side, side), np.float32))
     slope, offset = line(coarse, shrink(luma, size), touched)
     kept = enlarged(slope, rows, columns, scale, cells)
-    kept *= pixels(strips(luma, side)[rows, :, columns])
+    kept *= calm(luma, rows, columns, side)
     kept += enlarged(offset, rows, columns, scale, cells)
     np.clip(kept, 0.0, 1.0, out=kept)
     return Cutout(side, inside, rows, columns, kept)
@@ -132,6 +132,15 @@ def line(coarse: NDArray[Any], luma: NDArray[Any], touched: NDArray[Any]) -> NDA
 def box(image: NDArray[Any], reach: int) -> NDArray[Any]:
     """Mean over a square of 2 · reach + 1 cells; borders are mirrored."""
     return np.asarray(cv2.blur(image, (2 * reach + 1, 2 * reach + 1), borderType=cv2.BORDER_REFLECT))
+
+
+def calm(luma: NDArray[Any], rows: NDArray[Any], columns: NDArray[Any], side: int) -> NDArray[Any]:
+    """The luma of some blocks, uint8 (n, side, side), each pixel the mean of 3 × 3: or the camera's noise would make
+    the edge tremble.
+    """
+    first, last = max(0, rows[0] - 1), rows[-1] + 2  # with the neighbours of those lines of blocks
+    near = cv2.blur(luma[first * side : last * side], (3, 3), borderType=cv2.BORDER_REFLECT)
+    return pixels(strips(np.asarray(near), side)[rows - first, :, columns])
 
 
 def enlarged(cells: NDArray[Any], rows: NDArray[Any], columns: NDArray[Any], scale: int, side: int) -> NDArray[Any]:
