@@ -167,6 +167,19 @@ def test_a_setting_counts_at_once_and_is_written_with_the_comments_left():
         running.still_live()
 
 
+def test_framing_reaches_the_worker_at_once():
+    with Running() as running:
+        running.live()
+        client.ask("set", key="framing.mirror", value="true")
+        assert running.crew.settings.framing.mirror
+        client.ask("set", key="framing.crop", value="auto")
+        assert file() == {"framing": {"mirror": True, "crop": "auto"}}
+        with pytest.raises(SegBlurError, match=r"framing.zoom can't be '3'"):
+            client.ask("set", key="framing.zoom", value="3")
+        assert running.crew.settings.framing.zoom == 1.5
+        running.still_live()
+
+
 def test_an_effect_is_for_now_only():
     with Running() as running:
         running.live()
