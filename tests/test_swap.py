@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from segnet.architectures import LightConfig
 from segnet.engines import EngineError
 from segnet.inference import Segmenter
-from segnet.light import LightConfig
 from segnet.weights import DEFAULT, WeightsInfo, build, save_weights
 from vcam import network, swap
 from vcam.compositor import compose
