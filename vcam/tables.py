@@ -16,8 +16,9 @@ PARTS = ("numpy", "opencv-python", "openvino", "torch", "mediapipe")
 
 HOW = (
     "From the webcam's buffer in memory to I420 in memory, frames of the bundled sample; milliseconds a frame. The "
-    "stages and CPU are CPU time of all threads, means; p50, p95 and p99 are the time that passes, longer where "
-    "other programs want the CPU too. MB: main memory of the process that measures and does nothing else (10⁶ bytes)."
+    "stages and CPU are CPU time of all threads, medians, and beside them the mean, which other programs on the machine "
+    "lengthen; p50, p95 and p99 are the time that passes, which waiting for a processor lengthens even more. MB: main "
+    "memory of the process that measures and does nothing else (10⁶ bytes)."
 )
 HOW_COMPARED = (
     "CPU time, milliseconds a frame, medians, in one process, in turns of a few frames. The ordinary recipe: BGR, a "
@@ -59,12 +60,12 @@ def page(rows: Sequence[Row], command: str) -> str:
 
 def costs(rows: Sequence[Row]) -> list[list[str]]:
     """A line for each row."""
-    head = ["device", "engine", "size", "input", *STAGES, "CPU", "p50", "p95", "p99", "MB"]
+    head = ["device", "engine", "size", "input", *STAGES, "CPU", "mean", "p50", "p95", "p99", "MB"]
     lines = [
         [
             *which(row),
             *(f"{row['cpu_stages'][name]:.2f}" for name in STAGES),
-            *(f"{row[name]:.2f}" for name in ("cpu_ms", "p50_ms", "p95_ms", "p99_ms")),
+            *(f"{row[name]:.2f}" for name in ("cpu_ms", "cpu_mean_ms", "p50_ms", "p95_ms", "p99_ms")),
             str(row["rss_mb"]),
         ]
         for row in rows
