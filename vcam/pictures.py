@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcam.backdrop import check_look
+from vcam.edge import cut_out
 from vcam.errors import OutputError, PictureError
 from vcam.files import make_folder, read_picture, whole
-from vcam.frame import RawFrame, empty
+from vcam.frame import RawFrame, empty, planes
 from vcam.framing import AS_FILMED, framed, no_clearer
 from vcam.look import Look
 from vcam.mask import FrameMask, Segment, mask_or_none
@@ -103,25 +104,23 @@ def blur_picture(
     mask = mask_or_none(frame, segment, complain)
     frame, mask, view = framed(frame, mask, None, framing, look.on)
     look = no_clearer(look, view)
-    shown = shares(mask, look, even.shape[1], even.shape[0])
-    result = cut_out(frame, mask, shown) if look.effect == "transparent" else to_bgr(Look()(frame, mask, look).pixels)
+    shown = shares(frame, mask, look)
+    result = cutout(frame, shown) if look.effect == "transparent" else to_bgr(Look()(frame, mask, look).pixels)
     return shown[:height, :width], result[:height, :width]
 
 
-def shares(mask: FrameMask | None, look: LookSettings, width: int, height: int) -> Pixels:
-    """How much of each pixel the effect leaves, uint8 (H, W)."""
+def shares(frame: RawFrame, mask: FrameMask | None, look: LookSettings) -> Pixels:
+    """How much of each pixel the effect leaves, uint8 (H, W), as the compositor has it."""
+    luma = planes(frame.pixels)[0]
     if mask is None:
-        return np.zeros((height, width), np.uint8)
+        return np.zeros_like(luma)
     kept = 1.0 - mask.alpha if look.on == "person" else mask.alpha
-    full = np.asarray(cv2.resize(kept, (width, height), interpolation=cv2.INTER_LINEAR))
-    return np.rint(full * 255).astype(np.uint8)
+    return np.asarray(np.rint(cut_out(kept, luma).whole() * 255), np.uint8)
 
 
-def cut_out(frame: RawFrame, mask: FrameMask | None, shown: Pixels) -> Pixels:
+def cutout(frame: RawFrame, shown: Pixels) -> Pixels:
     """The frame with `shown` as its transparency, uint8 (H, W, 4) BGRA."""
-    pixels = frame.pixels
-    if mask is not None:
-        pixels = relit(pixels, shown.astype(np.float32) / 255, pixels, clean=1.0, wrap=0.0)
+    pixels = relit(frame.pixels, shown.astype(np.float32) / 255, frame.pixels, clean=1.0, wrap=0.0)
     # No more of a pixel's colour is in the file than its transparency shows: else the room could be brought back.
     visible = np.rint(to_bgr(pixels) * (shown[..., None] / 255.0))
     colours = np.rint(visible * 255 / np.maximum(shown, 1)[..., None]).clip(0, 255).astype(np.uint8)
