@@ -117,7 +117,7 @@ def test_without_a_mask_the_effect_is_all_over_the_frame_on_whatever_it_is_meant
         assert secret_of(planes(safe.pixels)[0]) < 0.01
 
 
-def test_from_the_person_to_the_room_and_from_off_there_is_no_fade_that_shows_what_is_to_be_hidden(raw, tmp_path):
+def test_from_the_person_to_the_room_and_from_off_the_room_is_hidden_at_once(raw, tmp_path):
     mask = FrameMask(NOBODY, 1)
     for shown in (LookSettings(on="person"), LookSettings(effect="off")):
         for wanted in (BLUR, GREEN, LookSettings(effect="picture", picture=still(tmp_path / "beach.png"))):
@@ -291,4 +291,5 @@ def test_only_what_an_effect_needs_makes_a_difference_to_it():
     assert module.essence(LookSettings(blur=0.3)) != module.essence(LookSettings(blur=0.4))
     green, weaker = GREEN, LookSettings(effect="colour", blur=0.2)
     assert module.essence(green) == module.essence(weaker)
+    assert module.essence(green) == module.essence(LookSettings(effect="colour", on="person"))
     assert scene.AHEAD >= 1

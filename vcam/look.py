@@ -50,12 +50,18 @@ class Look:
     ) -> SafeFrame:
         """The frame as it may be shown, by its own mask; without one the effect is all over it. `out` as in compose."""
         if wanted.effect == "off":
-            self._wanted = None
-            return compose(frame, None, as_filmed, out)
+            return compose(frame, None, as_filmed, out)  # no effect, and so nothing to fade into or from
         effect = self._effect(wanted, size_of(frame.pixels), frame.captured)
         if mask is not None and wanted.on == "person":
             mask = replace(mask, alpha=1.0 - mask.alpha)
         return compose(frame, mask, effect, out)
+
+    def blur_alone(self, frame: RawFrame, wanted: LookSettings) -> float | None:
+        """The strength of the blur, where that is all that is to be done to this frame's room; else None."""
+        if wanted.effect == "off" or wanted.on == "person":
+            return None
+        effect = self._effect(wanted, size_of(frame.pixels), frame.captured)
+        return effect.strength if isinstance(effect, Blur) else None
 
     def _effect(self, wanted: LookSettings, size: tuple[int, int], now: float) -> Effect:
         """What to lay over this frame, of the time `now` in seconds."""
@@ -79,8 +85,7 @@ class Look:
     def _follow(self, wanted: LookSettings, effect: Effect, now: float) -> None:
         """Another effect is wanted than before."""
         before, self._again = self._wanted, None
-        if before is None or before.on != wanted.on:
-            # What was hidden by the effect before is not what is to be hidden now: there is no gentle way.
+        if before is None:
             loads = isinstance(effect, Scene) and self._say is not None
             self._shown, self._next = (INSTEAD, effect) if loads else (effect, None)
         elif before.effect == wanted.effect and not isinstance(effect, Scene):
@@ -117,9 +122,9 @@ def as_filmed(pixels: I420, kept: NDArray[Any] | None) -> I420:
 
 
 def essence(look: LookSettings) -> tuple[object, ...]:
-    """What of the settings makes a difference to the picture."""
+    """What of the settings makes a difference to the effect."""
     own = {"colour": look.colour, "picture": look.picture, "video": look.video}
-    return look.effect, look.on, own.get(look.effect, look.blur)
+    return look.effect, own.get(look.effect, look.blur)
 
 
 def make_effect(look: LookSettings, size: tuple[int, int], wait: bool) -> Effect:
