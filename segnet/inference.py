@@ -80,6 +80,10 @@ class Segmenter:
             raise ValueError(f"the mask before is float32 {(height, width)}; got {before.dtype} {before.shape}")
         return self._engine_for(width, height)(picture, before)
 
+    def engine_for(self, width: int, height: int) -> Engine:
+        """What runs pictures of this size, as size_for has it. Raises EngineError, and what the engine raises."""
+        return self._engine_for(width, height)
+
 
 def starter(
     network: "nn.Module | Path", info: WeightsInfo, keep: Sequence[str], engine: str, device: str, threads: int | None

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 PICTURE, SAMPLE = (ROOT / "vcam/sample" / name for name in ("golden.jpg", "signing.mkv"))
 MAY_IMPORT = {"vcam": {"vcam", "segnet"}, "segnet": {"segnet"}, "training": {"training", "segnet"}}
 PIXELS = {"frame", "yuv", "mask", "people", "edge", "compositor", "effects", "placeholder"} | {
-    *("bokeh", "styles", "rim", "fade", "scene"),
+    *("bokeh", "styles", "rim", "fade", "scene", "tensors", "gpu"),
 }  # know no device, no service, no settings
 SERVICE = {"keeper", "crew", "worker", "slots", "swap", "service", "control", "client", "protocol", "demo", "__main__"}
 
@@ -58,14 +58,14 @@ def test_pixels_know_nothing_of_devices_or_the_service_and_devices_nothing_of_th
             assert not used & SERVICE, f"{name}.py imports {used & SERVICE}"
 
 
-def test_only_compositor_placeholder_and_slots_vouch_for_a_frame():
+def test_only_compositors_placeholder_and_slots_vouch_for_a_frame():
     makers = {
         f"{package}/{name}"
         for package in MAY_IMPORT
         for name, tree in modules(package).items()
         if name != "frame" and {"seal", "_SEAL"} & set(words(tree))
     }
-    assert makers == {"vcam/compositor", "vcam/placeholder", "vcam/slots"}
+    assert makers == {"vcam/compositor", "vcam/gpu", "vcam/placeholder", "vcam/slots"}  # gpu: composes on the GPU
 
 
 def test_a_raw_frame_is_made_only_by_cameras_and_those_who_blur_files():

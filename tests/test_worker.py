@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.faulty_worker import Box, paint_secret, secret_of
-from vcam import framing, worker
+from vcam import darkroom, framing, worker
 from vcam.errors import CameraLostError
 from vcam.frame import RawFrame, SafeFrame, empty, planes
 from vcam.settings import FramingSettings, LookSettings, Settings
@@ -137,14 +137,14 @@ def test_an_exception_in_the_compositor_lets_nothing_leave(sample, monkeypatch, 
 
 
 def test_a_mask_that_comes_for_another_frame_lets_nothing_leave(sample, monkeypatch):
-    right = worker.mask_or_none
+    right = darkroom.mask_or_none
     old = []
 
     def late(frame, segment, complain, last):
         old.append(right(frame, segment, complain, last))
         return old[-2] if len(old) > 1 else old[0]
 
-    monkeypatch.setattr(worker, "mask_or_none", late)
+    monkeypatch.setattr(darkroom, "mask_or_none", late)
     keeper = Keeper(5)
     with pytest.raises(ValueError, match="can't serve frame"):
         worker.stream(Webcam(sample), networks(), keeper)
