@@ -1,6 +1,7 @@
 """What `segblur bench` measures, and what it measures against."""
 
 import json
+import subprocess
 import sys
 from types import ModuleType
 
@@ -10,6 +11,7 @@ import pytest
 
 from tests.fake_segmenter import SIZE, Fake
 from tests.test_cli import segblur
+from vcam import __main__ as cli
 from vcam import bench, look, speed, tables
 from vcam.bench import compare, measure, our_way, read_inputs
 from vcam.compositor import compose
@@ -223,6 +225,20 @@ def test_weights_that_can_not_be_used_end_it_with_their_own_sentence():
     assert "Traceback" not in result.stderr
 
 
+def test_no_thread_of_openblas_spins_beside_the_frames(monkeypatch, capsys):
+    """It is told by the environment alone, which the worker and the processes of bench inherit."""
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "9")  # so that it is taken back afterwards
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    monkeypatch.setattr(sys, "argv", ["segblur", "bench", "--frames", "0"])
+    assert cli.main() == 78
+    spin = (
+        "import cv2, numpy, os; a = numpy.ones((400, 400), 'f'); cv2.gemm(a, a, 1.0, None, 0.0)\n"
+        "print(len(os.listdir('/proc/self/task')))"
+    )
+    out = subprocess.run([sys.executable, "-c", spin], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "1"
+
+
 # The tables
 
 
@@ -231,8 +247,8 @@ def a_row(**more):
     startup = {"import_s": 1.0, "network_s": 0.5, "total_s": 1.51, "cpu_s": 1.4, "rss_mb": 200}
     return {
         "device": "cpu", "engine": "openvino", "input": "yuyv", "width": 1280, "height": 720, "p50_ms": 5.0,
-        "p95_ms": 6.0, "p99_ms": 7.0, "cpu_ms": 4.9, "cpu_mean_ms": 5.5, "rss_mb": 210, "stages": stages, "cpu_stages": stages,
-        "startup": startup, "first_startup": startup | {"total_s": 4.0},
+        "p95_ms": 6.0, "p99_ms": 7.0, "cpu_ms": 4.9, "cpu_mean_ms": 5.5, "rss_mb": 210, "stages": stages,
+        "cpu_stages": stages, "startup": startup, "first_startup": startup | {"total_s": 4.0},
     } | more  # fmt: skip
 
 

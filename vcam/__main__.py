@@ -291,6 +291,9 @@ def main() -> int:
     """The exit code: 0, 1 for what is wrong with the world, 2 for the call, 78 for the settings."""
     # Read when OpenCV loads: a webcam that delivers nothing is noticed after one second instead of ten.
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "1")
+    # Read when it loads, here and in the worker: OpenCV's own OpenBLAS keeps a thread for each core, which spins after
+    # each small product and takes up to as much CPU time as all else that is done with a frame.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # what it warns of, we say in a sentence of our own
     keep_no_core()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing is left half-written; `run` has its own way

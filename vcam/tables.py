@@ -16,8 +16,8 @@ PARTS = ("numpy", "opencv-python", "openvino", "torch", "mediapipe")
 
 HOW = (
     "From the webcam's buffer in memory to I420 in memory, frames of the bundled sample; milliseconds a frame. The "
-    "stages and CPU are CPU time of all threads, medians, and beside them the mean, which other programs on the machine "
-    "lengthen; p50, p95 and p99 are the time that passes, which waiting for a processor lengthens even more. MB: main "
+    "stages and CPU are CPU time of all threads, medians, and beside them the mean, which other programs on the machine"
+    " lengthen; p50, p95 and p99 are the time that passes, which waiting for a processor lengthens even more. MB: main "
     "memory of the process that measures and does nothing else (10⁶ bytes)."
 )
 HOW_COMPARED = (
