@@ -2,12 +2,15 @@
 of the room where they would show nothing. On a GPU, where there is one, the graph is held against the same steps.
 """
 
+import json
 import logging
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from segnet.architectures import UNKNOWN
 from segnet.inference import load_segmenter
@@ -17,17 +20,17 @@ from tests import reference
 from tests.faulty_worker import FAULTS, Box, paint_secret, secret_of
 from tests.test_compositor import soft_disc
 from tests.test_worker import Keeper, Webcam, shows_the_room
-from vcam import golden, network, tensors, worker
+from vcam import bench, golden, network, speed, tables, tensors, worker
 from vcam.compositor import compose
 from vcam.effects import Blur
-from vcam.errors import DeviceLostError
+from vcam.errors import DeviceLostError, SettingsError
 from vcam.frame import RawFrame, SafeFrame, empty, planes
 from vcam.framing import AS_FILMED
 from vcam.golden import golden_difference
 from vcam.gpu import Frames
 from vcam.guard import Guard
 from vcam.mask import HIGH, LOW, check, fill_doubtful_holes, find_mask, mask_or_none
-from vcam.settings import LookSettings, OutputSettings, Settings
+from vcam.settings import LookSettings, NetworkSettings, OutputSettings, Settings
 from vcam.slots import EndedError
 from vcam.swap import Networks
 from vcam.yuv import from_yuyv, small_rgb, to_bgr
@@ -70,6 +73,15 @@ def furthest(one, other):
     return np.abs(one.astype(int) - other).max()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Several of torch's wait for each other longer than they work, where other programs run."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def model():
     weights, info = load_weights(DEFAULT)
@@ -78,7 +90,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def torch_segmenter():
-    return load_segmenter(DEFAULT, engine="torch", device="cpu")
+    return load_segmenter(DEFAULT, engine="torch", device="cpu", threads=1)
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["I420", "YUYV"])
@@ -260,6 +272,33 @@ def test_the_matrices_are_the_plain_filters(size):
                 assert np.abs(matrix @ image @ matrix.T - plain(image, new, new)).max() < 1e-9
 
 
+class Devices(TorchDispatchMode):
+    """Where all tensors are that are worked on."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = set()
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        self.seen |= {
+            leaf.device.type for leaf in tree_leaves((args, kwargs, result)) if isinstance(leaf, torch.Tensor)
+        }
+        return result
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("size", SIZES)
+def test_what_becomes_a_graph_looks_at_no_value_and_takes_nothing_from_the_host(size, packed):
+    """On a device where nothing has a value, to look at one is an error."""
+    weights, info = load_weights(DEFAULT)
+    model = MaskModel(weights, info, dtype=torch.float16).to("meta").eval()
+    frames = Frames(model, True, SEEN, size, "meta", packed)
+    with Devices() as devices:
+        frames.steps()
+    assert devices.seen == {"meta"}
+
+
 class OnGpu(Guard):
     """A network whose frames are made in one go, here on the CPU."""
 
@@ -361,6 +400,34 @@ def test_a_gpu_that_makes_other_pictures_is_not_used(torch_segmenter, monkeypatc
     assert golden_difference(frames, torch_segmenter, (640, 360)) == float("inf")
 
 
+def test_bench_measures_whole_frames_where_they_are_made(tmp_path, torch_segmenter, monkeypatch):
+    settings = Settings(output=OutputSettings(width=320, height=240))
+    speed.write_inputs(tmp_path, 320, 240)
+    (tmp_path / "task.json").write_text(
+        json.dumps({"settings": settings.model_dump(mode="json"), "frames": 3, "compare": False})
+    )
+
+    def load_guarded(wish, output):
+        return Guard(torch_segmenter, wish, network.whole_frames(torch_segmenter, output))
+
+    monkeypatch.setattr(network, "load_guarded", load_guarded)
+    rows = bench.run(tmp_path, 0.0)
+    assert [row["input"] for row in rows] == ["yuyv", "mjpeg"]
+    for row in rows:
+        assert set(row["stages"]) == {"decode", "picture"}
+        assert set(row["gpu"]) == {"upload", "graph", "download", "floor", "steps", "gpu"}
+        assert min(row["gpu"][name] for name in ("upload", "graph", "floor", "steps")) > 0
+        assert "trouble" not in row
+    table = tables.tables([row | {"first_startup": row["startup"]} for row in rows])
+    assert "| floor |" in table
+
+
+def test_bench_says_where_there_is_no_gpu(monkeypatch):
+    monkeypatch.setattr("segnet.engines.driver_finds_gpu", lambda: False)
+    with pytest.raises(SettingsError, match="there is no CUDA GPU that works"):
+        network.load_guarded(NetworkSettings(device="cuda"), OutputSettings())
+
+
 @needs_gpu
 @pytest.mark.parametrize("size", SIZES)
 def test_on_a_gpu_the_graph_makes_the_pictures_of_the_steps(sample, size):
@@ -370,7 +437,7 @@ def test_on_a_gpu_the_graph_makes_the_pictures_of_the_steps(sample, size):
     for packed in (False, True):
         graph = Frames(model, True, seen, size, "cuda", packed)
         steps = Frames(model, True, seen, size, "cuda", packed)
-        steps.run = steps._make
+        steps.run = steps.steps
         mask = None
         for number, frame in enumerate(sample[:8]):
             yuyv, pixels = at(frame, size)

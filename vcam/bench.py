@@ -7,7 +7,7 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,13 @@ from numpy.typing import NDArray
 
 import vcam.worker  # noqa: F401 - what it takes to import is a part of the start
 from vcam.camera import FOURCC, decode
+from vcam.darkroom import Darkroom
 from vcam.errors import OutputError, SegBlurError
 from vcam.figures import resident
 from vcam.frame import I420, RawFrame, empty
 from vcam.framing import View, framed, no_clearer
+from vcam.guard import Guard
+from vcam.laps import Laps
 from vcam.look import Look
 from vcam.mask import FrameMask, Segment, mask_or_none
 from vcam.ordinary import by_mediapipe, by_network, ordinary
@@ -33,6 +36,7 @@ Way = Callable[[int], Marks]  # takes the number of the frame
 
 KINDS = ("yuyv", "mjpeg")  # of input
 STAGES = ("decode", "resize", "network", "check", "compose")
+ONE_GO = ("decode", "picture")  # where a GPU makes whole frames
 WARM_UP = 10  # frames
 BLOCK = 5  # frames of one recipe before it is the next one's turn, so that all suffer alike from what else runs
 
@@ -70,9 +74,7 @@ def our_way(segment: Segment, kind: str, buffers: list[Pixels], settings: Settin
     def way(number: int) -> Marks:
         nonlocal mask, view
         marks[:] = [now()]
-        pixels = empty(*size)  # as the webcam's reader has it
-        if not decode(buffers[number % len(buffers)], FOURCC[kind], pixels):
-            raise OutputError("a frame of the bundled sample can't be decoded; install segblur again")
+        pixels = decoded(kind, buffers[number % len(buffers)], size)
         marks.append(now())
         frame = RawFrame(pixels, number, time.monotonic())
         mask = mask_or_none(frame, timed, troubles.add, last=mask)
@@ -85,12 +87,35 @@ def our_way(segment: Segment, kind: str, buffers: list[Pixels], settings: Settin
     return way
 
 
+def one_go(network: Guard, kind: str, buffers: list[Pixels], settings: Settings, troubles: set[str]) -> Way:
+    """The same on a GPU where whole frames are made there, of which the host sees two stages, ONE_GO."""
+    size = (settings.output.width, settings.output.height)
+    darkroom, out = Darkroom(troubles.add, Laps(lambda facts: None)), empty(*size)
+
+    def way(number: int) -> Marks:
+        marks = [now()]
+        pixels = decoded(kind, buffers[number % len(buffers)], size)
+        marks.append(now())
+        darkroom(RawFrame(pixels, number, time.monotonic()), network, settings, out)
+        return [*marks, now()]
+
+    return way
+
+
+def decoded(kind: str, data: Pixels, size: tuple[int, int]) -> I420:
+    """As the webcam's reader has it. Raises OutputError."""
+    pixels = empty(*size)
+    if not decode(data, FOURCC[kind], pixels):
+        raise OutputError("a frame of the bundled sample can't be decoded; install segblur again")
+    return pixels
+
+
 def now() -> tuple[float, float]:
     """Seconds that passed, and seconds of CPU time of all threads."""
     return time.perf_counter(), time.process_time()
 
 
-def measure(way: Way, frames: int) -> Row:
+def measure(way: Way, frames: int, stages: Sequence[str] = STAGES) -> Row:
     """Figures of `frames` frames: times in milliseconds, CPU time of all threads, memory in megabytes of 10⁶ bytes.
     `stages` are medians of the time that passes, `cpu_stages` and `cpu_ms` of CPU time, which other programs lengthen
     less: they only empty the caches. `cpu_mean_ms` has what happens now and then, too.
@@ -110,8 +135,8 @@ def measure(way: Way, frames: int) -> Row:
         "cpu_mean_ms": round(cpu * 1e3 / frames, 2),
         "rss_mb": megabytes(resident(os.getpid())),
         "peak_mb": megabytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024),
-        "stages": dict(zip(STAGES, np.median(spent[..., 0], axis=0).round(2).tolist(), strict=True)),
-        "cpu_stages": dict(zip(STAGES, np.median(spent[..., 1], axis=0).round(2).tolist(), strict=True)),
+        "stages": dict(zip(stages, np.median(spent[..., 0], axis=0).round(2).tolist(), strict=True)),
+        "cpu_stages": dict(zip(stages, np.median(spent[..., 1], axis=0).round(2).tolist(), strict=True)),
     }
 
 
@@ -159,17 +184,23 @@ def run(folder: Path, spawned: float) -> list[Row]:
     """The rows of the task in `folder`, for a process that was started at `spawned`, time.monotonic(). Raises
     SettingsError, and what the engine raises.
     """
-    from vcam.network import load_checked
+    from vcam.network import load_guarded
 
     task = json.loads((folder / "task.json").read_text())
     settings = Settings.model_validate(task["settings"])
     size = (settings.output.width, settings.output.height)
     imported = time.monotonic()
     cv2.setNumThreads(1)  # as in the worker
-    segment = load_checked(settings.network, settings.output)
+    network = load_guarded(settings.network, settings.output)
+    segment, frames = network.segmenter, network.frames
     loaded = time.monotonic()
     inputs, troubles = read_inputs(folder), {kind: set[str]() for kind in KINDS}
-    ways = {kind: our_way(segment, kind, inputs[kind], settings, troubles[kind]) for kind in KINDS}
+    ways = {
+        kind: our_way(segment, kind, inputs[kind], settings, troubles[kind])
+        if frames is None
+        else one_go(network, kind, inputs[kind], settings, troubles[kind])
+        for kind in KINDS
+    }
     ways[KINDS[0]](0)
     startup = {
         "import_s": round(imported - spawned, 2),
@@ -182,7 +213,12 @@ def run(folder: Path, spawned: float) -> list[Row]:
     rows: dict[str, Row] = {kind: {**about, "input": kind, "startup": startup} for kind in KINDS}
     if task["frames"]:
         for kind, way in ways.items():
-            rows[kind] |= measure(way, task["frames"])
+            rows[kind] |= measure(way, task["frames"], STAGES if frames is None else ONE_GO)
+            if frames is not None:
+                from vcam.gpuspeed import parts
+
+                pictures = [decoded(kind, data, size) for data in inputs[kind]]
+                rows[kind] |= {"gpu": parts(frames, pictures, settings.look.blur, task["frames"])}
     if task["compare"]:  # only now: the others leave memory behind
         for kind, way in ways.items():
             others = dict(recipes(segment, kind, inputs[kind], size))

@@ -62,9 +62,10 @@ class Frames:
         self._frame, self._shown, self._figures = (t.to(device) for t in (self._inlet, self._outlet, self._told))
         self._previous = torch.full((1, 1, *shape), UNKNOWN, device=device)
         self._thumbnail = torch.zeros((3, *THUMBNAIL[::-1]), device=device)
-        half, small = (height // 2, width // 2), (shape[0] // 2, shape[1] // 2)
-        planes = ((height, width), shape), (half, small), (half, small)
-        self._see = [Shrink(old, new, device) for old, new in planes]
+        self._see = [
+            Shrink((height, width), shape, device),
+            Shrink((height // 2, width // 2), (shape[0] // 2, shape[1] // 2), device),
+        ]
         self._to_thumbnail = Separable(area(THUMBNAIL[1], shape[0]), area(THUMBNAIL[0], shape[1]), device)
         self._cut_out = Cutout(shape, (height, width), device)
         self._blur = Blur(shape, (height, width), self._low, device)
@@ -72,7 +73,7 @@ class Frames:
         self._times = [max(see.times, blur.times) for see, blur in needs]
         self._times[0] = max(self._times[0], self._cut_out.guide.times)
         self._done = torch.cuda.Event() if cuda else None  # type: ignore[no-untyped-call]
-        self.run = captured(self._make) if cuda else self._make
+        self.run = captured(self.steps) if cuda else self.steps
         self._previous.fill_(UNKNOWN)  # warming up has left something there
 
     def __call__(self, pixels: NDArray[Any], strength: float, goes_on: bool, out: I420 | None = None) -> Made:
@@ -123,8 +124,10 @@ class Frames:
             self._done.synchronize()
 
     @torch.inference_mode()
-    def _make(self) -> None:
-        """From the frame on the device to the picture there, its figures, and what the next frame is told."""
+    def steps(self) -> None:
+        """From the frame on the device to the picture there, its figures, and what the next frame is told. On a GPU
+        this is what `run` does as one graph.
+        """
         planes = [halved(plane, times) for plane, times in zip(planes_of(self._frame), self._times, strict=True)]
         seen = rgb(*(shrink(plane) for shrink, plane in zip(self._see, planes, strict=True)))
         thumbnail = torch.round(self._to_thumbnail(seen.permute(2, 0, 1).float()))
@@ -135,12 +138,10 @@ class Frames:
         self._thumbnail.copy_(thumbnail)
         self._previous.copy_(torch.where(good, answer, UNKNOWN))
         self._figures.copy_(figures)
-        whole = self._cut_out(alpha, planes[0])
-        half = F.avg_pool2d(whole[None], 2)[0]
-        behind = self._blur(planes, alpha)
-        shown = planes_of(self._shown)
-        for (plane, *_), room, kept, target in zip(planes, behind, (whole, half, half), shown, strict=True):
-            target.copy_(torch.round(torch.lerp(room, plane, kept)))
+        kept = self._cut_out(alpha, planes[0])
+        shown, behind, shares = planes_of(self._shown), self._blur(planes, alpha), (kept, F.avg_pool2d(kept, 2))
+        for target, room, (person, *_), share in zip(shown, behind, planes, shares, strict=True):
+            target.copy_(torch.round(torch.lerp(room, person, share)))
 
 
 def why_not(low: float, high: float, doubtful: float, kept: float) -> str:

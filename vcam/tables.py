@@ -24,6 +24,10 @@ HOW_COMPARED = (
     "CPU time, milliseconds a frame, medians, in one process, in turns of a few frames. The ordinary recipe: BGR, a "
     "Gaussian of 35×35 pixels over the whole picture, a blend in floats, and back to I420."
 )
+HOW_ON_GPU = (
+    "Milliseconds that pass, medians. Upload, with the copy into page-locked memory, graph and download are waited for "
+    "one by one; floor: upload and download alone, waited for once; steps: what the graph does, started step by step."
+)
 HOW_STARTED = (
     "Seconds from the start of a process to the first blurred frame in memory, with what is in the cache by then; the "
     "first time of all, with nothing in it; the CPU time in that; and the megabytes that the process then holds."
@@ -35,6 +39,8 @@ def tables(rows: Sequence[Row]) -> str:
     parts = [*aligned(costs(rows)), "", fill(HOW, 120)]
     if any("compare" in row for row in rows):
         parts += ["", *aligned(compared(rows)), "", fill(HOW_COMPARED, 120)]
+    if any("gpu" in row for row in rows):
+        parts += ["", *aligned(on_gpu(rows)), "", fill(HOW_ON_GPU, 120)]
     parts += ["", *aligned(started(rows), words=3), "", fill(HOW_STARTED, 120)]
     for trouble in dict.fromkeys(row["trouble"] for row in rows if "trouble" in row):
         parts += ["", fill(f"Not all frames had a mask: {trouble}.", 120)]
@@ -64,7 +70,7 @@ def costs(rows: Sequence[Row]) -> list[list[str]]:
     lines = [
         [
             *which(row),
-            *(f"{row['cpu_stages'][name]:.2f}" for name in STAGES),
+            *(f"{row['cpu_stages'][name]:.2f}" if name in row["cpu_stages"] else "" for name in STAGES),
             *(f"{row[name]:.2f}" for name in ("cpu_ms", "cpu_mean_ms", "p50_ms", "p95_ms", "p99_ms")),
             str(row["rss_mb"]),
         ]
@@ -83,6 +89,15 @@ def compared(rows: Sequence[Row]) -> list[list[str]]:
         head += [name, "times ours"]
         lines = [[*line, f"{f['cpu_ms']:.2f}", f"{f['ratio']:.1f}"] for line, f in zip(lines, figures, strict=True)]
     return [head, *lines]
+
+
+def on_gpu(rows: Sequence[Row]) -> list[list[str]]:
+    """A line for each row of a GPU that makes whole frames."""
+    names = ("upload", "graph", "download", "floor", "steps")
+    lines = [
+        [*which(row), *(f"{row['gpu'][name]:.3f}" for name in names), row["gpu"]["gpu"]] for row in rows if "gpu" in row
+    ]
+    return [["device", "engine", "size", "input", *names, "GPU"], *lines]
 
 
 def started(rows: Sequence[Row]) -> list[list[str]]:

@@ -1,8 +1,9 @@
 """The pixel functions of yuv, mask, edge and effects once more, on tensors of one shape each: what runs on a GPU as one
 CUDA graph, and on a CPU for the tests. Nothing here looks at a value, so nothing waits for the device.
 
-Planes are (h, w), float32 unless said otherwise, in grey levels 0 to 255; masks 0 to 1. Every filter is separable, and
-at the sizes at which filters run here it is two small matrix products, borders included.
+Planes are (n, h, w), luma one and colour two, float32 unless said otherwise, in grey levels 0 to 255; masks are (h, w),
+0 to 1. Every filter is separable, and at the sizes at which filters run here it is two small matrix products, borders
+included.
 """
 
 from collections.abc import Sequence
@@ -74,13 +75,13 @@ class Separable:
         return self.down @ image @ self.across.T
 
 
-def halved(plane: Tensor, times: int) -> list[Tensor]:
-    """The plane (h, w), uint8 or float32, and what it becomes each time that it is halved, in whole grey levels if it
-    is uint8; all float32.
+def halved(planes: Tensor, times: int) -> list[Tensor]:
+    """Planes (n, h, w), uint8 or float32, and what they become each time that they are halved, in whole grey levels if
+    they are uint8; all float32.
     """
-    levels, whole = [plane.float()], plane.dtype == torch.uint8
+    levels, whole = [planes.float()], planes.dtype == torch.uint8
     for _ in range(times):
-        mean = F.avg_pool2d(levels[-1][None], 2)[0]
+        mean = F.avg_pool2d(levels[-1], 2)
         levels.append(torch.floor(mean + 0.5) if whole else mean)
     return levels
 
@@ -98,7 +99,7 @@ class Shrink:
         self.rest = Separable(method(new[0], height), method(new[1], width), device)
 
     def __call__(self, levels: Sequence[Tensor]) -> Tensor:
-        """What `halved` made of a plane, at least `times` times → float32 (h', w')."""
+        """What `halved` made of planes, at least `times` times → float32 (n, h', w')."""
         return self.rest(levels[self.times])
 
 
@@ -113,21 +114,20 @@ def enlarged(images: Tensor, size: Sequence[int]) -> Tensor:
     return F.interpolate(images[None], size=tuple(size), mode="bilinear", align_corners=False)[0]
 
 
-def planes_of(pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Y (H, W), U and V (H / 2, W / 2), all uint8, of I420 (H · 3 / 2, W) or YUYV (H, W, 2)."""
+def planes_of(pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """Y (1, H, W), and U and V (2, H / 2, W / 2), all uint8, of I420 (H · 3 / 2, W) or YUYV (H, W, 2)."""
     if pixels.ndim == 3:
-        luma, colour = pixels[..., 0], pixels[..., 1].float()
+        colour = pixels[..., 1].float()
         lines = torch.round((colour[::2] + colour[1::2]) / 2).to(torch.uint8)
-        return luma, lines[:, ::2], lines[:, 1::2]
+        return pixels[None, ..., 0], lines.view(lines.shape[0], -1, 2).permute(2, 0, 1)
     height, width = pixels.shape[0] * 2 // 3, pixels.shape[1]
-    chroma = pixels[height:].view(2, height // 2, width // 2)
-    return pixels[:height], chroma[0], chroma[1]
+    return pixels[None, :height], pixels[height:].view(2, height // 2, width // 2)
 
 
-def rgb(luma: Tensor, u: Tensor, v: Tensor) -> Tensor:
-    """uint8 (h, w, 3) of planes Y (h, w), U and V (h / 2, w / 2)."""
-    y = (torch.round(luma) - 16).clamp(min=0)
-    cb, cr = F.interpolate(torch.round(torch.stack((u, v)))[None] - 128, scale_factor=2.0, mode="nearest")[0]
+def rgb(luma: Tensor, colour: Tensor) -> Tensor:
+    """uint8 (h, w, 3) of planes Y (1, h, w), and U and V (2, h / 2, w / 2)."""
+    y = (torch.round(luma[0]) - 16).clamp(min=0)
+    cb, cr = F.interpolate(torch.round(colour)[None] - 128, scale_factor=2.0, mode="nearest")[0]
     channels = [by_y * y + by_u * cb + by_v * cr for by_y, by_u, by_v in RGB]
     return torch.round(torch.stack(channels, dim=-1)).clamp(0, 255).to(torch.uint8)
 
@@ -157,12 +157,12 @@ def filled(soft: Tensor) -> Tensor:
     background[0], background[-1], background[:, 0], background[:, -1] = True, True, True, True
     label = before = torch.where(background, count + 1, number) * doubtful
     ways = runs(doubtful), runs(doubtful.T).T
-    greatest = torch.zeros_like(label).flatten(), torch.zeros_like(label).flatten()  # of each run, so far
+    greatest = label.new_zeros(2 * count), label.new_zeros(2 * count)  # of each run, so far
     for _ in range(TURNS):
         before = label
         for way, most in zip(ways, greatest, strict=True):
             most.scatter_reduce_(0, way.flatten(), label.flatten(), "amax")
-            label = most[way] * doubtful
+            label = most[way]
     inside = doubtful & (label <= count) & (label == before).all()
     where = torch.where(inside, label, number) - 1
     covered = torch.zeros_like(where).flatten().scatter_add_(0, where.flatten(), inside.flatten().long())
@@ -170,9 +170,12 @@ def filled(soft: Tensor) -> Tensor:
 
 
 def runs(there: Tensor) -> Tensor:
-    """Bool (h, w) → int64 (h, w): the number of the run, along the row, that a pixel is in."""
+    """Bool (h, w) → int64 (h, w): the number of the run, along the row, that a pixel is in; one for itself, from h · w
+    on, where there is none.
+    """
     begins = there & ~F.pad(there, (1, 0))[:, :-1]
-    return (begins.flatten().cumsum(0) - 1).clamp(min=0).view(there.shape)
+    alone = torch.arange(there.numel(), 2 * there.numel(), device=there.device).view(there.shape)
+    return torch.where(there, (begins.flatten().cumsum(0) - 1).view(there.shape), alone)
 
 
 class Cutout:
@@ -189,8 +192,8 @@ class Cutout:
         self.smooth = Separable(box(down, edge.SMOOTH), box(across, edge.SMOOTH), device)
 
     def __call__(self, alpha: Tensor, luma: Sequence[Tensor]) -> Tensor:
-        """Mask (h, w) and luma, halved → mask (H, W)."""
-        coarse, guide = self.coarse(alpha), self.guide(luma) / 255
+        """Mask (h, w) and luma (1, H, W), halved → mask (1, H, W)."""
+        coarse, guide = self.coarse(alpha), self.guide(luma)[0] / 255
         mean, kept, square, product = self.around(torch.stack((guide, coarse, guide * guide, guide * coarse)))
         variance = square - mean * mean
         told = variance / (variance + edge.FLAT)  # how far the luma is to be believed, 0 to 1
@@ -202,7 +205,7 @@ class Cutout:
         still = none | every
         slope, offset = torch.where(still, 0.0, slope / 255), torch.where(still, coarse, offset) - edge.LOW
         slope, offset = enlarged(torch.stack((slope, offset)) / (edge.HIGH - edge.LOW), self.size)
-        calm = F.avg_pool2d(F.pad(luma[0][None, None], (1, 1, 1, 1), mode="replicate"), 3, stride=1)[0, 0]
+        calm = F.avg_pool2d(F.pad(luma[0], (1, 1, 1, 1), mode="replicate"), 3, stride=1)
         return torch.addcmul(offset, slope, torch.round(calm)).clamp(0, 1)
 
 
@@ -211,18 +214,16 @@ class Blur:
 
     def __init__(self, alpha: Sequence[int], size: Sequence[int], low: Sequence[int], device: str) -> None:
         """For masks of (h, w) and pictures of (H, W); the blur is found at `low`, (h', w')."""
-        half = size[0] // 2, size[1] // 2
+        self.sizes = tuple(size), (size[0] // 2, size[1] // 2)
         self.weight = Shrink(alpha, low, device)
-        self.shrink = [Shrink(plane, low, device) for plane in (size, half, half)]
-        self.sizes = [tuple(size), half]
+        self.shrink = [Shrink(plane, low, device) for plane in self.sizes]
         self.gauss = Separable(np.eye(low[0]), np.eye(low[1]), device)
 
-    def __call__(self, planes: Sequence[Sequence[Tensor]], alpha: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Planes of (H, W) and two of half the size, halved; mask (h, w) → the same planes of the background."""
-        weight = torch.square(1 - self.weight(halved(alpha, self.weight.times)))
-        weighted = torch.stack([shrink(plane) for shrink, plane in zip(self.shrink, planes, strict=True)]) * weight
+    def __call__(self, planes: Sequence[Sequence[Tensor]], alpha: Tensor) -> tuple[Tensor, Tensor]:
+        """Luma and colour, halved, and mask (h, w) → luma and colour of the background."""
+        weight = torch.square(1 - self.weight(halved(alpha[None], self.weight.times)))
+        weighted = torch.cat([shrink(plane) for shrink, plane in zip(self.shrink, planes, strict=True)]) * weight
         mean = weighted.sum((1, 2), keepdim=True) / weight.sum().clamp(min=EPSILON)
-        spread, near = self.gauss(weight), self.gauss(weighted)
-        low = (near + EPSILON * mean) / (spread + EPSILON)
-        luma, (u, v) = enlarged(low[:1], self.sizes[0])[0], enlarged(low[1:], self.sizes[1])
-        return luma, u, v
+        spread = self.gauss(torch.cat((weight, weighted)))
+        low = (spread[1:] + EPSILON * mean) / (spread[:1] + EPSILON)
+        return enlarged(low[:1], self.sizes[0]), enlarged(low[1:], self.sizes[1])
