@@ -1,7 +1,8 @@
-"""The graph that OpenVINO runs, of a weights file: made once, kept in the cache, and made by a process of its own where
-the threads of this one must not be held up.
+"""The graph that OpenVINO runs, of a weights file: made once, by a process of its own, and kept in the cache.
 
-Tracing the network and OpenVINO's frontend hold the interpreter's lock for up to 180 ms at a time: frames would wait.
+It takes torch to make one, which costs seconds, and hundreds of megabytes for as long as a process lives; and tracing
+the network and OpenVINO's frontend hold the interpreter's lock for up to 180 ms at a time: frames would wait. Who uses
+the graph has none of that. One graph serves pictures of every size.
 """
 
 import ctypes
@@ -11,67 +12,50 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from functools import cache as once
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import current_thread, main_thread
 from typing import Any
 
 import numpy as np
-import torch
 
 from segnet import cache
 from segnet.cache import Bytes, pour, taken
 from segnet.classes import ClassError
-from segnet.engines import EngineError, TorchEngine, converted, gives_numbers, import_openvino, openvino_core
-from segnet.maskmodel import MaskModel
+from segnet.engines import EngineError, converted, gives_numbers, import_openvino, openvino_core
 from segnet.weights import WeightsError, load_weights
 
 CHILD = (sys.executable, "-P", "-m", "segnet.conversion")  # -P: no module of the folder that happens to be the current
-LIMIT = 90.0  # seconds; alone on a machine the shipped weights take 2, the largest networks some 6
+LIMIT = 140.0  # seconds; alone on a machine the shipped weights take 2, large ones 6, all of them in an emulated one 80
 NICE = 10  # the frames of the network in use go before
 PR_SET_PDEATHSIG = 1  # prctl(2)
+SHARED = Path("/dev/shm")  # noqa: S108 - in memory, so that there is room for a folder of two links on a full disk too
 TROUBLE = {65: WeightsError, 69: EngineError, 64: ClassError}  # the child's exit codes for what it can put into words
 REMEDY = "try again, or use torch"
 
-# Weights file, its sha256, names of the classes that are kept, width, height → openvino.Model: `here` or `apart`.
-Convert = Callable[[Path, str, Sequence[str], int, int], Any]
 
-
-def here(path: Path, sha256: str, keep: Sequence[str], width: int, height: int) -> Any:
-    """The graph, an openvino.Model, from the cache; or made in this process, and kept if that is possible. Raises
-    WeightsError, EngineError, ClassError.
+def graph_of(path: Path, sha256: str, keep: Sequence[str]) -> Any:
+    """The graph of the weights file, whose digest that is, for these classes, an openvino.Model for pictures of any
+    size: from the cache, or made by another process, and kept if that is possible. Raises WeightsError, EngineError,
+    ClassError.
     """
-    name = key(sha256, keep, width, height)
+    name = key(sha256, keep)
     content = cache.read(name)
     if content is not None:
         return graph(path, content)
-    made = make(path, sha256, keep, width, height)
-    with suppress(OSError, RuntimeError):
-        cache.write(name, serialized(made))
-    return made
-
-
-def apart(path: Path, sha256: str, keep: Sequence[str], width: int, height: int) -> Any:
-    """The same; where it is not in the cache, another process makes it. That takes seconds longer, but none of them
-    from the other threads of this one. Raises the same.
-    """
-    name = key(sha256, keep, width, height)
-    content = cache.read(name)
-    if content is not None:
-        return graph(path, content)
-    content = by_child(path, sha256, keep, width, height)
+    content = by_child(path, sha256, keep)
     made = graph(path, content)
     cache.write(name, content)  # only now: what can't be read must not be kept
     return made
 
 
-def key(sha256: str, keep: Sequence[str], width: int, height: int) -> str:
+def key(sha256: str, keep: Sequence[str]) -> str:
     """The name in the cache of what is made of these: it changes with whatever may make it another graph."""
     parts = {name: version(name) for name in ("openvino", "torch", "torchvision")}
-    about = json.dumps([sha256, sorted({*keep}), width, height, parts, code()])
+    about = json.dumps([sha256, sorted({*keep}), parts, code()])
     return hashlib.sha256(about.encode()).hexdigest()
 
 
@@ -93,16 +77,20 @@ def file_sha256(path: Path) -> str:
         raise WeightsError(f"{path} can't be read: {error.strerror}; copy it to another place") from None
 
 
-def make(path: Path, sha256: str, keep: Sequence[str], width: int, height: int) -> Any:
+def make(path: Path, sha256: str, keep: Sequence[str]) -> Any:
     """The graph, made here and now, of a network that was seen to give numbers. Raises WeightsError, EngineError,
     ClassError.
     """
+    from segnet.maskmodel import MaskModel
+    from segnet.torchengine import TorchEngine
+
     network, info = load_weights(path)
     if file_sha256(path) != sha256:
         raise WeightsError(f"{path} was changed while it was read; try again")
     model = MaskModel(network, info, keep).eval()
+    width, height = info.input_sizes[0]
     # OpenVINO makes numbers of what is none, so torch is asked.
-    if not gives_numbers(TorchEngine(model, width, height, "cpu"), width, height):
+    if not gives_numbers(TorchEngine(model, width, height, "cpu", threads=1), width, height):
         raise WeightsError(f"the network in {path} gives numbers that are not finite")
     return converted(model, width, height)
 
@@ -113,7 +101,7 @@ def serialized(graph: Any) -> Bytes:
     """
     files = [os.memfd_create("segblur-graph") for _ in range(2)]
     try:
-        with TemporaryDirectory(prefix="segblur-") as folder:
+        with TemporaryDirectory(prefix="segblur-", dir=SHARED if os.access(SHARED, os.W_OK) else None) as folder:
             # OpenVINO writes only to what has a name; this one leads to memory, so that no disk has to have room for
             # it, and whoever is killed leaves nothing behind that takes any.
             description, numbers = Path(folder) / "graph.xml", Path(folder) / "graph.bin"
@@ -139,12 +127,14 @@ def graph(path: Path, content: Bytes) -> Any:
         raise EngineError(f"OpenVINO can't read what was made of {path} ({said}); {REMEDY}") from None
 
 
-def by_child(path: Path, sha256: str, keep: Sequence[str], width: int, height: int) -> Bytes:
+def by_child(path: Path, sha256: str, keep: Sequence[str]) -> Bytes:
     """The graph as bytes, made by a process that ends with this one. Raises WeightsError, EngineError, ClassError: its
     own, and EngineError where it crashes, has no memory or takes too long.
     """
     result = os.memfd_create("segblur-graph")
-    order = [str(os.getpid()), str(result), str(path), sha256, str(width), str(height), *keep]
+    # The main thread shows the frames: while it waits here there are none, and somebody waits for the first.
+    nice = 0 if current_thread() is main_thread() else NICE
+    order = [str(os.getpid()), str(result), str(nice), str(path), sha256, *keep]
     try:
         done = subprocess.run(
             [*CHILD, *order],
@@ -171,20 +161,18 @@ def by_child(path: Path, sha256: str, keep: Sequence[str], width: int, height: i
 
 
 def main() -> int:
-    """The child: `python -m segnet.conversion PARENT DESCRIPTOR PATH SHA256 WIDTH HEIGHT CLASS...`. It writes what
+    """The child: `python -m segnet.conversion PARENT DESCRIPTOR NICE PATH SHA256 CLASS...`. It writes what
     `serialized` gives to the descriptor, or a sentence to stdout; the exit code says which.
     """
-    parent, descriptor, path, sha256, width, height, *keep = sys.argv[1:]
+    parent, descriptor, nice, path, sha256, *keep = sys.argv[1:]
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != int(parent):
         return 1  # it died before that
-    os.nice(NICE)
-    torch.set_num_threads(1)
-    torch.backends.nnpack.set_flags(False)  # type: ignore[no-untyped-call]  # it complains on old CPUs
+    os.nice(int(nice))
     said = os.dup(1)
     os.dup2(2, 1)  # whatever libraries print is not what we say
     try:
-        pour(int(descriptor), serialized(make(Path(path), sha256, keep, int(width), int(height))))
+        pour(int(descriptor), serialized(make(Path(path), sha256, keep)))
     except tuple(TROUBLE.values()) as error:
         pour(said, str(error).encode(errors="replace"))
         return next(code for code, kind in TROUBLE.items() if isinstance(error, kind))

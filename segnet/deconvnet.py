@@ -3,25 +3,16 @@ single point, its mirror image back up, and the switches of each max pooling to 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated
 
-from pydantic import Field
 from torch import Tensor, nn
+
+from segnet.architectures import DeconvConfig
 
 # Channels of VGG-16's convolutions, and of the mirror image's, five blocks each, as the paper's table has them. The
 # last layer of a block on the way up already has the channels of the pooling whose switches come next.
 DOWN = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 UP = ((512, 512, 512), (512, 512, 256), (256, 256, 128), (128, 64), (64, 64))
 BOTTOM = 7  # side of what is left of 224 pixels after five poolings; fc6 sees all of it
-
-
-@dataclass(frozen=True)
-class DeconvConfig:
-    """Everything that is needed to build the network again; it travels inside the weights file."""
-
-    width: Annotated[float, Field(ge=1 / 64, le=1)] = 1.0  # share of the paper's channels, in every block
-    fc: Annotated[int, Field(ge=1, le=4096)] = 4096  # channels of the fully connected layers
 
 
 class DeconvNet(nn.Module):

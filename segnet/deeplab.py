@@ -2,21 +2,7 @@
 Segmentation") and LR-ASPP (Howard et al. 2019, MobileNetV3, §6.4): mostly for weights that others have trained.
 """
 
-from dataclasses import dataclass
-
 from torch import Tensor, nn
-
-NAMES = (
-    "lraspp_mobilenet_v3_large",
-    "deeplabv3_mobilenet_v3_large",
-    "deeplabv3_resnet50",
-    "deeplabv3_resnet101",
-)
-
-
-@dataclass(frozen=True)
-class TorchvisionConfig:
-    """Nothing to choose: the name of the architecture says it all."""
 
 
 class Torchvision(nn.Module):
@@ -35,8 +21,3 @@ class Torchvision(nn.Module):
         """Float (N, 3, H, W), RGB, normalised as the weights file says → logits, float (N, classes, H, W)."""
         logits: Tensor = self.network(x)["out"]
         return logits
-
-
-def build(name: str, config: TorchvisionConfig, classes: int) -> nn.Module:
-    """The network of that name, without its auxiliary head, with random weights. Nothing is downloaded."""
-    return Torchvision(name, classes)

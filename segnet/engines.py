@@ -1,28 +1,30 @@
-"""What runs a MaskModel: torch on the CPU or on a CUDA GPU, or OpenVINO. All take the same and give the same; each is
-made for one size of picture.
+"""What runs a MaskModel: torch on the CPU or on a CUDA GPU (torchengine.py), or OpenVINO (here). All take the same and
+give the same; each is made for one size of picture. torch costs seconds and hundreds of megabytes: where OpenVINO runs,
+it is not imported.
 
 An engine is a call: picture uint8 (H, W, 3) RGB, previous mask float32 (H, W) → float32 (H, W), 0 to 1, a new array.
 """
 
+import ctypes
 import sys
 import warnings
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from segnet.light import UNKNOWN
-from segnet.maskmodel import MaskModel
+from segnet.architectures import UNKNOWN
+
+if TYPE_CHECKING:
+    from segnet.maskmodel import MaskModel
 
 Array = NDArray[Any]
 Engine = Callable[[Array, Array], Array]
-GraphFor = Callable[[int, int], Any]  # width, height → openvino.Model
+MakeGraph = Callable[[], Any]  # → openvino.Model for pictures of any size, new each time
 
 OPENVINO_DEVICES = {"cpu": "CPU", "intel-gpu": "GPU", "npu": "NPU"}  # ours → OpenVINO's
-WARM_UP = 3  # runs before a CUDA graph is captured, in which cuDNN chooses its kernels
 
 
 class EngineError(Exception):
@@ -35,10 +37,9 @@ def choose(engine: str, device: str) -> tuple[str, str]:
     """
     if engine not in {"auto", "torch", "openvino"} or device not in {"auto", "cuda", *OPENVINO_DEVICES}:
         raise EngineError(f"there is no engine {engine} or no device {device}")
-    cuda = torch.cuda.is_available()
     if device == "auto":
-        device = "cuda" if cuda and engine != "openvino" else "cpu"
-    if device == "cuda" and not cuda:
+        device = "cuda" if engine != "openvino" and cuda_works() else "cpu"
+    elif device == "cuda" and not cuda_works():
         raise EngineError("there is no CUDA GPU that works; use auto or cpu")
     if engine == "auto":
         engine = "torch" if device == "cuda" or (device == "cpu" and not openvino_works()) else "openvino"
@@ -51,80 +52,41 @@ def choose(engine: str, device: str) -> tuple[str, str]:
     return engine, device
 
 
-class TorchEngine:
-    """torch. On a GPU the network is one CUDA graph: starting its kernels one by one takes longer than they do."""
+def cuda_works() -> bool:
+    """Whether there is a CUDA GPU that torch can use. torch is not asked where the driver itself finds none."""
+    if not driver_finds_gpu():
+        return False
+    import torch
 
-    def __init__(self, model: MaskModel, width: int, height: int, device: str) -> None:
-        """`model` is on `device` already."""
-        # Where numpy writes and reads; for a GPU page-locked, and copied. On a CPU the network itself uses them.
-        cuda = device == "cuda"
-        picture = torch.zeros((1, height, width, 3), dtype=torch.uint8, pin_memory=cuda)
-        previous = torch.full((1, 1, height, width), UNKNOWN, pin_memory=cuda)
-        mask = torch.zeros((1, 1, height, width), pin_memory=cuda)
-        self.model = model
-        self.host_inputs = (picture, previous) if model.remembers else (picture,)
-        self.host_mask = mask
-        self.inputs = tuple(tensor.to(device) for tensor in self.host_inputs)
-        self.mask = mask.to(device)
-        self.run = captured(self.infer) if cuda else self.infer
-        self.cuda = cuda
-
-    @torch.inference_mode()
-    def infer(self) -> None:
-        """From `inputs` to `mask`, wherever they are."""
-        self.mask.copy_(self.model(*self.inputs))
-
-    @torch.inference_mode()
-    def __call__(self, picture: Array, previous: Array) -> Array:
-        """See above. Raises what torch raises."""
-        for host, array in zip(self.host_inputs, (picture, previous), strict=False):
-            host.numpy()[:] = array.reshape(host.shape)
-        for tensor, host in zip(self.inputs, self.host_inputs, strict=True):
-            tensor.copy_(host, non_blocking=True)
-        self.run()
-        self.host_mask.copy_(self.mask, non_blocking=True)
-        if self.cuda:
-            # This stream alone: to wait for the whole device would break a graph that another thread captures.
-            torch.cuda.current_stream().synchronize()
-        result: Array = self.host_mask[0, 0].numpy().copy()
-        return result
+    return torch.cuda.is_available()
 
 
-def captured(infer: Callable[[], None]) -> Callable[[], None]:
-    """The same work on the same memory as one CUDA graph, warmed up. Raises RuntimeError."""
-    torch.backends.cudnn.benchmark = True
+def driver_finds_gpu() -> bool:
+    """Whether there is a CUDA driver, and a GPU that it can use."""
     try:
-        beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        beside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(beside):
-            for _ in range(WARM_UP):
-                infer()
-        torch.cuda.current_stream().wait_stream(beside)
-        graph = torch.cuda.CUDAGraph()
-        # What other threads do meanwhile, such as a frame on the network in use, is no error of ours.
-        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-            infer()
-    except RuntimeError as error:
-        raise RuntimeError(f"the network could not be made a CUDA graph on {torch.cuda.get_device_name()}") from error
-    return graph.replay
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    count = ctypes.c_int()
+    return driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0
 
 
 class OpenVinoEngine:
-    """OpenVINO, on a CPU with as many threads as torch was told to use."""
+    """OpenVINO."""
 
-    def __init__(self, graph_for: GraphFor, width: int, height: int, device: str) -> None:
-        """Raises EngineError, and what `graph_for` raises."""
+    def __init__(self, make_graph: MakeGraph, width: int, height: int, device: str, threads: int | None = None) -> None:
+        """`threads` of the CPU; None leaves it to OpenVINO. Raises EngineError, and what `make_graph` raises."""
         core = openvino_core()
         name = OPENVINO_DEVICES[device]
         options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
         if name == "CPU":
             # Not pinned to cores: where another program is busy on that core, a pinned thread waits beside an idle one.
-            options |= {"INFERENCE_NUM_THREADS": torch.get_num_threads(), "ENABLE_CPU_PINNING": False}
+            options |= {"ENABLE_CPU_PINNING": False} | ({"INFERENCE_NUM_THREADS": threads} if threads else {})
             # Where the CPU has bfloat16 it takes two thirds of the time, and masks change by 0.04 grey levels on
             # average, the worst pixel by 7 (the shipped weights on 153 portraits), the IoU by 0.0001 at most.
             fast = "BF16" in core.get_property(name, "OPTIMIZATION_CAPABILITIES")
             options |= {"INFERENCE_PRECISION_HINT": "bf16" if fast else "f32"}
-        graph = graph_for(width, height)
+        graph = shaped(make_graph(), width, height)
         try:
             self.request = core.compile_model(graph, name, options).create_infer_request()
         except RuntimeError as error:
@@ -138,8 +100,12 @@ class OpenVinoEngine:
         return np.array(result[0][0, 0])  # a copy: the next frame's mask comes to the same place
 
 
-def converted(model: MaskModel, width: int, height: int) -> Any:
-    """The model as OpenVINO's, an openvino.Model for pictures of this size. Raises EngineError."""
+def converted(model: "MaskModel", width: int, height: int) -> Any:
+    """The model as OpenVINO's, an openvino.Model for pictures of any size; it is traced with one of this. Raises
+    EngineError.
+    """
+    import torch
+
     import_openvino()
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
@@ -152,10 +118,15 @@ def converted(model: MaskModel, width: int, height: int) -> Any:
             warnings.simplefilter("ignore", DeprecationWarning)
             trace = TorchScriptPythonDecoder(model, example_input=inputs, trace_kwargs={"check_trace": False})
         frontend = FrontEndManager().load_by_framework("pytorch")
-        graph = frontend.convert(frontend.load(trace))
+        return frontend.convert(frontend.load(trace))
     except Exception as error:  # noqa: BLE001 - the frontend has exceptions of its own, of no common kind
         raise EngineError(f"OpenVINO can't take this network: {' '.join(str(error).split())}") from None
-    graph.reshape({put: list(tensor.shape) for put, tensor in zip(graph.inputs, inputs, strict=True)})
+
+
+def shaped(graph: Any, width: int, height: int) -> Any:
+    """The same graph, changed in place: for pictures of this size only."""
+    shapes = ([1, height, width, 3], [1, 1, height, width])
+    graph.reshape(dict(zip(graph.inputs, shapes, strict=False)))
     return graph
 
 

@@ -3,29 +3,19 @@
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
-from segnet.architectures import ARCHITECTURES
+from segnet.architectures import ARCHITECTURES, UNKNOWN
 from segnet.classes import PERSON, kept
-from segnet.conversion import Convert, file_sha256
-from segnet.engines import (
-    Engine,
-    EngineError,
-    GraphFor,
-    OpenVinoEngine,
-    TorchEngine,
-    choose,
-    converted,
-    gives_numbers,
-)
-from segnet.light import UNKNOWN
-from segnet.maskmodel import MaskModel
+from segnet.conversion import file_sha256, graph_of
+from segnet.engines import Engine, EngineError, OpenVinoEngine, choose, converted, gives_numbers
 from segnet.weights import WeightsError, WeightsInfo, load_weights, read_info
+
+if TYPE_CHECKING:
+    from torch import nn
 
 ENGINES = 4  # sizes that are kept ready; a webcam has one, a folder of pictures has many
 
@@ -46,28 +36,28 @@ class Segmenter:
 
     def __init__(
         self,
-        network: nn.Module | GraphFor,
+        network: "nn.Module | Path",
         info: WeightsInfo,
         *,
         engine: str = "auto",
         device: str = "auto",
         size: tuple[int, int] | None = None,
         keep: Sequence[str] = (PERSON,),
+        threads: int | None = None,
     ) -> None:
         """`engine`: auto, torch, openvino; `device`: auto, cpu, cuda, intel-gpu, npu; `size`: width and height of a
-        picture like the nominal one, by default the weights' first; `keep`: classes that are not background. `network`
-        is copied; in its place may stand what makes its graphs, which openvino alone can run. On a CPU, threads are as
-        torch.set_num_threads says. Raises EngineError, ClassError.
+        picture like the nominal one, by default the weights' first; `keep`: classes that are not background; `threads`
+        of a CPU, None leaves them to the engine. `network` is copied; in its place may stand its weights file, which
+        openvino runs without torch in this process. Raises EngineError, ClassError, WeightsError.
         """
         self.info = info
-        self.threads = torch.get_num_threads()
         self.architecture = ARCHITECTURES[info.architecture]
         self.engine, self.device = choose(engine, device)
         self.size = size or info.input_sizes[0]
         if self.architecture.fixed and self.size not in info.input_sizes:
             sizes = " or ".join(f"{w}×{h}" for w, h in info.input_sizes)
             raise EngineError(f"a {info.architecture} takes pictures of {sizes}, not of {self.size[0]}×{self.size[1]}")
-        start = starter(network, info, keep, self.engine, self.device)
+        start = starter(network, info, keep, self.engine, self.device, threads)
         self._engine_for = lru_cache(maxsize=ENGINES)(start)
 
     def size_for(self, width: int, height: int) -> tuple[int, int]:
@@ -88,27 +78,34 @@ class Segmenter:
         before = np.full((height, width), UNKNOWN, np.float32) if previous is None else previous
         if before.shape != (height, width) or before.dtype != np.float32:
             raise ValueError(f"the mask before is float32 {(height, width)}; got {before.dtype} {before.shape}")
-        # They are each thread's own, and this need not be the one that made us.
-        if torch.get_num_threads() != self.threads:
-            torch.set_num_threads(self.threads)
         return self._engine_for(width, height)(picture, before)
+
+    def engine_for(self, width: int, height: int) -> Engine:
+        """What runs pictures of this size, as size_for has it. Raises EngineError, and what the engine raises."""
+        return self._engine_for(width, height)
 
 
 def starter(
-    network: nn.Module | GraphFor, info: WeightsInfo, keep: Sequence[str], engine: str, device: str
+    network: "nn.Module | Path", info: WeightsInfo, keep: Sequence[str], engine: str, device: str, threads: int | None
 ) -> Callable[[int, int], Engine]:
-    """What makes the engine for a width and a height. Raises EngineError, ClassError."""
-    if isinstance(network, nn.Module):
-        on_gpu = device == "cuda"
-        model = MaskModel(network, info, keep, dtype=torch.float16 if on_gpu else torch.float32)
-        model = model.to("cuda" if on_gpu else "cpu").eval()
+    """What makes the engine for a width and a height. Raises EngineError, ClassError, WeightsError."""
+    if isinstance(network, Path):
         if engine == "torch":
-            return partial(TorchEngine, model, device=device)
-        return partial(OpenVinoEngine, partial(converted, model), device=device)
+            raise EngineError(f"torch does not run {network} as it is; load it first, or use openvino")
+        kept(info.classes, keep)  # the graph has them already, or says later that it can't
+        graph = partial(graph_of, network, file_sha256(network), tuple(keep))
+        return partial(OpenVinoEngine, graph, device=device, threads=threads)
+    import torch
+
+    from segnet.maskmodel import MaskModel
+    from segnet.torchengine import TorchEngine
+
+    on_gpu = device == "cuda"
+    model = MaskModel(network, info, keep, dtype=torch.float16 if on_gpu else torch.float32)
+    model = model.to("cuda" if on_gpu else "cpu").eval()
     if engine == "torch":
-        raise EngineError("torch does not run what was made for OpenVINO; use openvino")
-    kept(info.classes, keep)  # the graphs have them already, or say later that they can't
-    return partial(OpenVinoEngine, network, device=device)
+        return partial(TorchEngine, model, device=device, threads=threads)
+    return partial(OpenVinoEngine, partial(converted, model, *info.input_sizes[0]), device=device, threads=threads)
 
 
 def load_segmenter(
@@ -118,21 +115,18 @@ def load_segmenter(
     device: str = "auto",
     size: tuple[int, int] | None = None,
     keep: Sequence[str] = (PERSON,),
-    convert: Convert | None = None,
+    threads: int | None = None,
 ) -> Segmenter:
-    """The segmenter of a weights file, warmed up and seen to give numbers. `convert`: what gets OpenVINO its graphs,
-    segnet.conversion's `here` or `apart`; None makes each in this process and keeps none, which is quickest for sizes
-    that come once. The other options are Segmenter's. Raises WeightsError, EngineError, ClassError.
+    """The segmenter of a weights file, warmed up and seen to give numbers. The options are Segmenter's. Raises
+    WeightsError, EngineError, ClassError.
     """
-    network: nn.Module | GraphFor
+    network: nn.Module | Path
     engine, device = choose(engine, device)
-    if engine == "openvino" and convert:
-        info, network = read_info(path), partial(convert, path, file_sha256(path), tuple(keep))
+    if engine == "openvino":
+        network, info = path, read_info(path)
     else:
         network, info = load_weights(path)
-        if engine == "openvino":  # it makes numbers of what is none, so torch is asked too
-            demand_numbers(Segmenter(network, info, engine="torch", device="cpu", size=size, keep=keep), path)
-    segmenter = Segmenter(network, info, engine=engine, device=device, size=size, keep=keep)
+    segmenter = Segmenter(network, info, engine=engine, device=device, size=size, keep=keep, threads=threads)
     demand_numbers(segmenter, path)
     return segmenter
 

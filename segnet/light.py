@@ -1,28 +1,14 @@
 """The light network: a picture and the previous frame's mask in, one logit per pixel for "person" out."""
 
-from dataclasses import dataclass
-from typing import Annotated
-
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-Channels = Annotated[int, Field(ge=1, le=4096)]
+from segnet.architectures import UNKNOWN, LightConfig
 
 MOST_KEPT = 0.8  # share of the previous mask that may be in a new one
 TINY = 1e-6
-UNKNOWN = 0.5  # the previous mask of a first frame, and after a scene cut: nothing is known
-
-
-@dataclass(frozen=True)
-class LightConfig:
-    """Everything that is needed to build the network again; it travels inside the weights file."""
-
-    stem: Channels = 16  # channels at 1/2 of the input
-    widths: tuple[Channels, Channels, Channels, Channels] = (32, 48, 96, 160)  # channels at 1/4, 1/8, 1/16, 1/32
-    decoder: tuple[Channels, Channels, Channels] = (16, 32, 64)  # channels of the way back, at 1/4, 1/8, 1/16
 
 
 class Block(nn.Module):

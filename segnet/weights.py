@@ -1,23 +1,24 @@
 """Weights files that explain themselves: safetensors whose header says what network the tensors belong to, what it
-tells apart, how pictures are prepared for it, and where it comes from. Never a pickle.
+tells apart, how pictures are prepared for it, and where it comes from. Never a pickle. Reading headers takes no torch.
 """
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
+from math import isfinite
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import torch
+import numpy as np
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from safetensors import safe_open
-from safetensors.torch import save_file
-from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from segnet.architectures import ARCHITECTURES
 from segnet.classes import BACKGROUND, PERSON
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 SCHEMA = 2
 MAX_BYTES = 2 * 1024**3  # the largest network known here, DeconvNet at full width, has 1.01 GB
@@ -25,7 +26,7 @@ MAX_HEADER = 1024 * 1024  # the names of the longest network and a run's setting
 DEFAULT = Path(__file__).parent / "weights" / "person.safetensors"
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of networks that began with its pictures
 REMEDY = "take the file that ships with this version, or make one with `segblur train` or `segblur export`"
-TYPES = {torch.float32: "F32", torch.int64: "I64"}  # as safetensors calls them; no network here has others
+TYPES = {"torch.float32": "F32", "torch.int64": "I64"}  # as safetensors calls them; no network here has others
 
 Side = Annotated[int, Field(ge=32, le=1024)]
 Mean = Annotated[float, Field(ge=0, le=1)]
@@ -62,15 +63,17 @@ class WeightsInfo:
 ABOUT = TypeAdapter(WeightsInfo)
 
 
-def build(info: WeightsInfo) -> nn.Module:
+def build(info: WeightsInfo) -> "nn.Module":
     """A network of the kind and size that `info` describes, with random weights."""
     return ARCHITECTURES[info.architecture].build(info.config, len(info.classes))
 
 
-def save_weights(path: Path, tensors: Mapping[str, Tensor], info: WeightsInfo) -> None:
+def save_weights(path: Path, tensors: Mapping[str, "Tensor"], info: WeightsInfo) -> None:
     """Write the file in one step: a reader sees the old one or the new one, never a half. Raises WeightsError, and
     leaves what was there, for what load_weights would refuse for its description, names, types or shapes.
     """
+    from safetensors.torch import save_file
+
     # Flattened and shaped again, because a channels-last tensor of 1×1 kernels only looks contiguous.
     held = {name: tensor.detach().cpu().reshape(-1).reshape(tensor.shape) for name, tensor in tensors.items()}
     about = ABOUT.dump_json(info).decode()
@@ -89,11 +92,11 @@ def save_weights(path: Path, tensors: Mapping[str, Tensor], info: WeightsInfo) -
         beside.unlink(missing_ok=True)
 
 
-def load_weights(path: Path) -> tuple[nn.Module, WeightsInfo]:
+def load_weights(path: Path) -> tuple["nn.Module", WeightsInfo]:
     """The network on the CPU, ready for inference, and what its file says. Raises WeightsError: a file is
     taken whole, with every name, type, shape and value as it must be, or not at all.
     """
-    with opened(path) as (file, header):
+    with opened(path, "pt") as (file, header):
         info = described(path, header["info"])
         network = outline(info)
         parts = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - not a dict
@@ -113,14 +116,15 @@ def load_weights(path: Path) -> tuple[nn.Module, WeightsInfo]:
 
 def read_info(path: Path) -> WeightsInfo:
     """What the file says of itself, from its header alone. Raises WeightsError."""
-    with opened(path) as (_, header):
+    with opened(path, "numpy") as (_, header):
         return described(path, header["info"])
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[Any, dict[str, str]]]:
-    """The file, of a size that may be read, and its header, which has all that it must. Raises WeightsError, also
-    for whatever the reader of a hostile file raises inside the with.
+def opened(path: Path, framework: str) -> Iterator[tuple[Any, dict[str, str]]]:
+    """The file, of a size that may be read, and its header, which has all that it must; `framework` is what its tensors
+    would be read for, "numpy" or "pt". Raises WeightsError, also for whatever the reader of a hostile file raises
+    inside the with.
     """
     try:
         if not path.exists():
@@ -133,7 +137,7 @@ def opened(path: Path) -> Iterator[tuple[Any, dict[str, str]]]:
             length = int.from_bytes(start.read(8), "little")
         if length > MAX_HEADER:
             raise OSError(f"its header has {length} bytes, more than the {MAX_HEADER} that it may have")
-        with safe_open(str(path), framework="pt") as file:
+        with safe_open(str(path), framework=framework) as file:
             header = file.metadata() or {}
             check(path, header)
             yield file, header
@@ -199,28 +203,17 @@ def nonsense(path: Path, what: str) -> WeightsError:
     return WeightsError(f"the header of {path} does not describe a network that this version knows: {what}; {REMEDY}")
 
 
-def outline(info: WeightsInfo) -> nn.Module:
+def outline(info: WeightsInfo) -> "nn.Module":
     """The network that `info` describes, without numbers: it takes no memory, whatever the header claims."""
+    import torch
+
+    from segnet.undrawn import Undrawn
+
     with torch.device("meta"), Undrawn():
         return build(info)
 
 
-class Undrawn(TorchFunctionMode):
-    """Within it, nothing is drawn from a normal distribution. On tensors without numbers that is no loss, and drawing
-    would import torch's compiler: a second and a hundred megabytes, before anybody sees a picture.
-    """
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        """Every call of torch's, as it is, but for those that draw."""
-        kwargs = kwargs or {}
-        if func in (Tensor.normal_, nn.init.normal_):
-            return args[0] if args else kwargs["tensor"]
-        return func(*args, **kwargs)
-
-
-def compare(path: Path, network: nn.Module, found: Mapping[str, tuple[str, tuple[int, ...]]]) -> None:
+def compare(path: Path, network: "nn.Module", found: Mapping[str, tuple[str, tuple[int, ...]]]) -> None:
     """Whether the tensors found, name → (type, shape), are the network's own. Raises WeightsError."""
     expected = {name: kind(tensor) for name, tensor in network.state_dict().items()}
     if found == expected:
@@ -233,9 +226,9 @@ def compare(path: Path, network: nn.Module, found: Mapping[str, tuple[str, tuple
     )
 
 
-def kind(tensor: Tensor) -> tuple[str, tuple[int, ...]]:
+def kind(tensor: "Tensor") -> tuple[str, tuple[int, ...]]:
     """Type, as safetensors calls it, and shape."""
-    return TYPES.get(tensor.dtype, str(tensor.dtype)), tuple(tensor.shape)
+    return TYPES.get(str(tensor.dtype), str(tensor.dtype)), tuple(tensor.shape)
 
 
 def said(tensor: tuple[str, tuple[int, ...]] | None) -> str:
@@ -243,16 +236,16 @@ def said(tensor: tuple[str, tuple[int, ...]] | None) -> str:
     return "none" if tensor is None else f"{tensor[0]} {'×'.join(map(str, tensor[1])) or 'scalar'}"
 
 
-def finite(tensor: Tensor) -> bool:
+def finite(tensor: "Tensor") -> bool:
     """No NaN and no infinity. The extremes tell it, as NaN is passed on, and cost no second copy of the tensor."""
-    return all(bool(torch.isfinite(extreme)) for extreme in tensor.aminmax())
+    return all(isfinite(extreme) for extreme in tensor.aminmax())
 
 
-def digest(tensors: Mapping[str, Tensor]) -> str:
+def digest(tensors: Mapping[str, "Tensor"]) -> str:
     """sha256 over names, types, shapes and bytes of the tensors, contiguous and on the CPU, sorted by name."""
     total = hashlib.sha256()
     for name in sorted(tensors):
         tensor = tensors[name]
         total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        total.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+        total.update(tensor.reshape(-1).numpy().view(np.uint8).data)
     return total.hexdigest()

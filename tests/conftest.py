@@ -14,6 +14,14 @@ hypothesis.settings.register_profile("here", deadline=None)  # how long a test t
 hypothesis.settings.load_profile("here")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory):
+    """Nothing into the cache of the person who runs the tests; what one test made of the shipped weights serves all."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def sample():
     """Twelve frames of the bundled sample, 640×480."""
@@ -89,11 +97,10 @@ def folder(tmp_path):
 
 @pytest.fixture(autouse=True)
 def nothing_from_outside(monkeypatch, tmp_path):
-    """No settings of the person who runs the tests, and nothing into their cache."""
+    """No settings of the person who runs the tests."""
     import os
 
     for name in [name for name in os.environ if name.startswith("SEGBLUR_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))

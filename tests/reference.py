@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from vcam.compositor import EPSILON, blur_sigma, low_resolution
+from vcam.edge import FLAT, HIGH, LOW, REACH, SMOOTH
+from vcam.effects import EPSILON, blur_sigma, low_resolution
 from vcam.frame import planes, size_of
 
 
@@ -42,20 +43,63 @@ def gauss(image, sigma):
     return np.apply_along_axis(np.convolve, 1, rows, kernel, "valid")
 
 
+def window(image, reach):
+    """The (2 · reach + 1)² neighbours of each pixel along the last axis, borders mirrored."""
+    padded = np.pad(image, reach, mode="symmetric")
+    side = 2 * reach + 1
+    return np.lib.stride_tricks.sliding_window_view(padded, (side, side)).reshape(*image.shape, side * side)
+
+
+def box(image, reach):
+    return window(image, reach).mean(-1)
+
+
+def shrink(plane, width, height):
+    """Halved, in whole grey levels, as long as it is at least twice as large, then interpolated."""
+    image = plane.astype(np.float64)
+    while image.shape[1] >= 2 * width and image.shape[0] >= 2 * height and not any(n % 2 for n in image.shape):
+        image = resize_area(image, image.shape[1] // 2, image.shape[0] // 2)
+        image = np.floor(image + 0.5) if plane.dtype == np.uint8 else image
+    far = image.shape[1] > 2 * width or image.shape[0] > 2 * height
+    return (resize_area if far else resize_bilinear)(image, width, height)
+
+
+def refine(alpha, luma):
+    """How much of each pixel to keep, float64 of the luma's size: the mask along the luma's edges."""
+    rows, columns = luma.shape
+    limit = max(1, min(rows // alpha.shape[0], columns // alpha.shape[1]))
+    scale = max(n for n in range(1, limit + 1) if rows % n == 0 and columns % n == 0)
+    width, height = columns // scale, rows // scale
+    smaller = width < alpha.shape[1] or height < alpha.shape[0]
+    kept = (resize_area if smaller else resize_bilinear)(alpha.astype(np.float64), width, height)
+    guide = shrink(luma, width, height) / 255
+    mean, share = box(guide, REACH), box(kept, REACH)
+    variance = box(guide * guide, REACH) - mean**2
+    slope = (box(guide * kept, REACH) - mean * share) / (variance + FLAT)
+    offset = share - slope * mean
+    told = variance / (variance + FLAT)
+    slope, offset, trust = box(slope * told, SMOOTH), box(offset * told, SMOOTH), box(told, SMOOTH)
+    offset = offset + (1 - trust) * kept
+    still = (window(kept, 1).max(-1) <= 0) | (window(kept, 1).min(-1) >= 1)
+    slope, offset = np.where(still, 0, slope), np.where(still, kept, offset)
+    calm = np.rint(box(luma.astype(np.float64), 1))
+    line = resize_bilinear(slope, columns, rows) * calm / 255 + resize_bilinear(offset, columns, rows)
+    return np.clip((line - LOW) / (HIGH - LOW), 0, 1)
+
+
 def compose(pixels, alpha, strength):
     """Planes Y, U, V of the composite, float64."""
     width, height = low_resolution(*size_of(pixels))
     sigma = blur_sigma(strength) * height / 90
-    small = alpha.astype(np.float64)
-    bigger = small.shape[1] >= width and small.shape[0] >= height
-    weight = (1 - (resize_area if bigger else resize_bilinear)(small, width, height)) ** 2
+    weight = (1 - shrink(alpha, width, height)) ** 2
+    refined = refine(alpha, planes(pixels)[0])
     result = []
     for plane in planes(pixels):
         full = plane.astype(np.float64)
-        low = resize_area(full, width, height)
+        low = shrink(plane, width, height)
         mean = (low * weight).sum() / max(weight.sum(), EPSILON)
         background = (gauss(low * weight, sigma) + EPSILON * mean) / (gauss(weight, sigma) + EPSILON)
         background = resize_bilinear(background, plane.shape[1], plane.shape[0])
-        share = resize_bilinear(small, plane.shape[1], plane.shape[0])
+        share = refined if plane.shape == refined.shape else resize_area(refined, plane.shape[1], plane.shape[0])
         result.append(share * full + (1 - share) * background)
     return result

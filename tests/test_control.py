@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from tests.test_figures import status
 from vcam import control
 from vcam.control import serve
-from vcam.errors import SegBlurError, SettingsError
+from vcam.errors import PictureError, SegBlurError, SettingsError
 from vcam.figures import prometheus
 from vcam.protocol import COMMANDS, KINDS, BadRequestError, Code, parse, refusal, socket_path, success
 from vcam.settings import LookSettings
@@ -68,6 +68,8 @@ class Service:
             raise SettingsError("look.blur can't be 7: input should be less than or equal to 1")
         if do == "set" and arguments["key"] == "output.width":
             return {"note": "the section output changes with the next start"}
+        if "empty.jpg" in arguments.get("picture", ""):
+            raise PictureError(f"{arguments['picture']} is not a picture in a known format, such as JPEG or PNG")
         if arguments == {"use": "list"}:
             return {"weights": [WEIGHTS]}
         return {}
@@ -213,6 +215,11 @@ BAD = {
     b'{"segblur": 1, "do": "effect"}': "argument",
     b'{"segblur": 1, "do": "effect", "blur": 0}': "argument",
     b'{"segblur": 1, "do": "effect", "blur": 1.01}': "argument",
+    b'{"segblur": 1, "do": "effect", "effect": 3}': "argument",
+    b'{"segblur": 1, "do": "effect", "effect": ""}': "argument",
+    b'{"segblur": 1, "do": "effect", "effect": null}': "argument",
+    b'{"segblur": 1, "do": "effect", "picture": "beach.jpg"}': "argument",
+    b'{"segblur": 1, "do": "effect", "video": "~/sea.mp4"}': "argument",
     b'{"segblur": 1, "do": "camera", "device": ""}': "argument",
     b'{"segblur": 1, "do": "camera", "device": "a\\nb"}': "argument",
     b'{"segblur": 1, "do": "camera", "device": "\\u0000"}': "argument",
@@ -687,9 +694,10 @@ def test_whatever_a_line_holds_it_is_a_request_or_refused(line):
         reply = json.loads(refusal(str(error), error.code, error.number), parse_constant=pytest.fail)
         assert reply["code"] in {"nonsense", "version", "command", "argument"}
     else:
-        assert set(request.arguments) == set(COMMANDS[request.do].arguments)
-        for name, argument in COMMANDS[request.do].arguments.items():
-            assert KINDS[argument.kind][0](request.arguments[name])
+        known = COMMANDS[request.do].arguments
+        assert {name for name in known if not known[name].optional} <= set(request.arguments) <= set(known)
+        for name, value in request.arguments.items():
+            assert KINDS[known[name].kind][0](value)
         json.loads(success({}, request.number), parse_constant=pytest.fail)
 
 
@@ -730,6 +738,7 @@ def test_the_page_has_every_command_with_its_arguments():
             + (f" from {argument.least:g} to {argument.most:g}" if argument.most < float("inf") else "")
             + f"; {argument.help}"
             + (f" (default: {argument.default:g})" if argument.default is not None else "")
+            + (" (may be left out)" if argument.optional else "")
             for key, argument in command.arguments.items()
         ]
         assert f"| `{name}` | {command.help} | {'<br>'.join(arguments)} |" in rows

@@ -18,13 +18,11 @@ import pytest
 
 from segnet import cache, conversion
 from segnet.classes import ClassError
-from segnet.conversion import apart, by_child, file_sha256, graph, here, key, make, serialized
+from segnet.conversion import by_child, file_sha256, graph, graph_of, key, make, serialized
 from segnet.engines import EngineError
 from segnet.inference import Segmenter, load_segmenter
-from segnet.weights import DEFAULT, WeightsError, build, read_info, save_weights
+from segnet.weights import DEFAULT, WeightsError, build, load_weights, read_info, save_weights
 from tests.test_weights import SMALL
-from vcam import network
-from vcam.settings import NetworkSettings, OutputSettings
 
 ROOT = Path(__file__).parent.parent
 NAME, OTHER = "a" * 64, "b" * 64
@@ -34,10 +32,12 @@ SIZE = (160, 96)
 
 @pytest.fixture(autouse=True)
 def temporary(tmp_path, monkeypatch):
-    """Where temporary files go: nothing may be left there."""
+    """Where temporary files go: nothing may be left there. And a cache for each test."""
     folder = tmp_path / "temporary"
     folder.mkdir()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(conversion, "SHARED", folder)
     monkeypatch.setattr(tempfile, "tempdir", None)
     yield folder
     assert not list(folder.iterdir())
@@ -45,7 +45,7 @@ def temporary(tmp_path, monkeypatch):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Where the cache is, as conftest has it."""
+    """Where the cache is."""
     return tmp_path / "cache" / "segblur" / "openvino"
 
 
@@ -80,8 +80,8 @@ sys.exit(conversion.main())
 """
 
 
-def order(path, size=SIZE, keep=("person",)):
-    return path, file_sha256(path), keep, *size
+def order(path, keep=("person",)):
+    return path, file_sha256(path), keep
 
 
 def entries(folder):
@@ -92,64 +92,52 @@ def picture(size=SIZE):
     return np.random.default_rng(1).integers(0, 256, (*size[::-1], 3)).astype(np.uint8)
 
 
-def openvino(path, convert=None):
-    return load_segmenter(path, engine="openvino", device="cpu", convert=convert)
+def openvino(path, keep=("person",)):
+    return load_segmenter(path, engine="openvino", device="cpu", keep=keep)
+
+
+def plain(path, keep=("person",)):
+    """The same without a cache and without a child."""
+    return Segmenter(*load_weights(path), engine="openvino", device="cpu", keep=keep)
 
 
 def test_a_graph_that_a_child_made_gives_the_same_masks_and_is_used_again_without_a_child(monkeypatch, folder):
-    plain, made = openvino(DEFAULT), openvino(DEFAULT, apart)
+    by_hand, made = plain(DEFAULT), openvino(DEFAULT)
     (name,) = entries(folder)
     assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     monkeypatch.setattr(conversion, "CHILD", ("false",))
-    monkeypatch.setattr(conversion, "make", None)
-    again, at_start = openvino(DEFAULT, apart), openvino(DEFAULT, here)
+    again = openvino(DEFAULT)
     one, other = picture((256, 144)), 255 - picture((256, 144))
-    for segmenter in (made, again, at_start):
+    for segmenter in (made, again):
         mask = segmenter(one)
-        assert np.abs(mask - plain(one)).max() < 1e-5
-        assert np.abs(segmenter(other, mask) - plain(other, mask)).max() < 1e-5
+        assert np.abs(mask - by_hand(one)).max() < 1e-5
+        assert np.abs(segmenter(other, mask) - by_hand(other, mask)).max() < 1e-5
     assert entries(folder) == [name]
 
 
-def test_what_this_process_made_is_kept_too(weights, folder, no_child):
-    first = openvino(weights, here)
+def test_one_graph_serves_pictures_of_every_size(monkeypatch, folder):
+    by_torch, made = load_segmenter(DEFAULT, engine="torch", device="cpu"), openvino(DEFAULT)
+    monkeypatch.setattr(conversion, "CHILD", ("false",))
+    for size in ((256, 144), (224, 160), (144, 256), (64, 48), (336, 192)):
+        assert np.abs(made(picture(size)) - by_torch(picture(size))).mean() < 1 / 255
     assert len(entries(folder)) == 1
-    assert np.array_equal(openvino(weights, apart)(picture()), first(picture()))
 
 
-def test_a_network_without_a_memory_has_one_input_and_its_classes(tmp_path, no_child):
+def test_a_network_without_a_memory_has_one_input_and_its_classes(tmp_path, monkeypatch):
+    from segnet.architectures import DeconvConfig
     from segnet.classes import VOC_CLASSES
-    from segnet.deconvnet import DeconvConfig
     from segnet.weights import WeightsInfo
 
-    info = WeightsInfo("deconvnet", DeconvConfig(width=0.125, fc=64), VOC_CLASSES, ((224, 224),))
-    save_weights(tmp_path / "voc.safetensors", build(info).state_dict(), info)
-    options = {"engine": "openvino", "device": "cpu", "keep": ("cat", "person")}
-    plain = load_segmenter(tmp_path / "voc.safetensors", **options)
+    info = WeightsInfo("deconvnet", DeconvConfig(width=0.125, fc=64), VOC_CLASSES, ((224, 224), (256, 224)))
+    path = tmp_path / "voc.safetensors"
+    save_weights(path, build(info).state_dict(), info)
+    by_hand = plain(path, ("cat", "person"))
     for _ in range(2):  # the second is from the cache
-        kept = load_segmenter(tmp_path / "voc.safetensors", convert=here, **options)
-        assert np.abs(kept(picture((224, 224))) - plain(picture((224, 224)))).max() < 1e-5
-
-
-def test_nothing_is_kept_of_what_comes_once(weights, folder, no_child):
-    openvino(weights)(picture((64, 64)))
-    assert entries(folder) == []
-
-
-def test_the_first_network_is_made_here_and_those_beside_the_frames_by_a_child(monkeypatch):
-    used = []
-
-    def noted(convert):
-        return lambda *order: used.append(convert) or here(*order)
-
-    monkeypatch.setattr(network, "here", noted("here"))
-    monkeypatch.setattr(network, "apart", noted("apart"))
-    settings = NetworkSettings(engine="openvino", device="cpu")
-    network.load_checked(settings, OutputSettings())
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(network.load_checked, settings, OutputSettings()).result()
-    assert used == ["here", "apart"]
+        kept = openvino(path, ("cat", "person"))
+        for size in info.input_sizes:
+            assert np.abs(kept(picture(size)) - by_hand(picture(size))).max() < 1e-5
+        monkeypatch.setattr(conversion, "CHILD", ("false",))
 
 
 @pytest.mark.parametrize(
@@ -204,11 +192,11 @@ def test_a_link_in_place_of_the_folder_is_not_followed(folder, tmp_path):
     assert entries(tmp_path / "elsewhere") == [NAME]
 
 
-def test_a_damaged_graph_is_made_again(weights, folder, no_child):
-    good = here(*order(weights))
+def test_a_damaged_graph_is_made_again(weights, folder):
+    good = graph_of(*order(weights))
     (name,) = entries(folder)
     os.truncate(folder / name, 99)
-    assert len(here(*order(weights)).get_ops()) == len(good.get_ops())
+    assert len(graph_of(*order(weights)).get_ops()) == len(good.get_ops())
     assert cache.read(name) is not None
 
 
@@ -227,32 +215,33 @@ def test_the_cache_is_where_the_user_has_it_or_nowhere(monkeypatch, tmp_path):
     assert entries(tmp_path / "home/.cache/segblur/openvino") == [NAME]
 
 
-@pytest.mark.parametrize("convert", [here, apart])
-def test_without_a_cache_that_can_be_written_all_works(weights, tmp_path, monkeypatch, convert):
+def test_without_a_cache_that_can_be_written_all_works(weights, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    assert openvino(weights, convert)(picture()).shape == SIZE[::-1]
+    assert openvino(weights)(picture()).shape == SIZE[::-1]
     assert (tmp_path / "file").stat().st_size == 0
 
 
-def test_a_full_disk_leaves_nothing_half(weights, folder, monkeypatch, no_child):
+def test_a_full_disk_leaves_nothing_half(weights, folder, monkeypatch):
     def full(descriptor, data):
         os.write(descriptor, bytes(data)[:10])
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(cache, "pour", full)
-    openvino(weights, here)
+    openvino(weights)
     assert folder.exists()
     assert entries(folder) == []
 
 
-def test_the_first_network_needs_no_temporary_folder(weights, folder, monkeypatch, no_child):
-    def none(**options):
-        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
-
-    monkeypatch.setattr(conversion, "TemporaryDirectory", none)
-    openvino(weights, here)
-    assert entries(folder) == []
+def test_a_graph_needs_no_room_where_temporary_files_go(weights, monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    before = {*conversion.SHARED.glob("segblur-*")}
+    assert serialized(make(*order(weights))).size > 10_000
+    assert {*conversion.SHARED.glob("segblur-*")} <= before
+    monkeypatch.setattr(conversion, "SHARED", Path("/nowhere"))
+    with pytest.raises(FileNotFoundError):
+        serialized(make(*order(weights)))
 
 
 def test_only_what_was_used_last_is_kept(folder, monkeypatch):
@@ -306,28 +295,21 @@ for _ in range(40):
 
 def test_two_may_have_the_same_graph_made_at_once(weights, folder):
     with ThreadPoolExecutor(2) as pool:
-        one, other = (pool.submit(openvino, weights, apart) for _ in range(2))
+        one, other = (pool.submit(openvino, weights) for _ in range(2))
         assert np.array_equal(one.result()(picture()), other.result()(picture()))
     assert len(entries(folder)) == 1
 
 
 def test_whatever_may_change_the_graph_changes_its_name(monkeypatch):
-    names = {
-        key("0", ("person",), 256, 144),
-        key("1", ("person",), 256, 144),
-        key("0", ("cat",), 256, 144),
-        key("0", ("cat", "person"), 256, 144),
-        key("0", ("person",), 144, 144),
-        key("0", ("person",), 256, 256),
-    }
-    assert key("0", ("person", "cat"), 256, 144) == key("0", ("cat", "person", "cat"), 256, 144)
+    names = {key("0", ("person",)), key("1", ("person",)), key("0", ("cat",)), key("0", ("cat", "person"))}
+    assert key("0", ("person", "cat")) == key("0", ("cat", "person", "cat"))
     for part in ("openvino", "torch", "torchvision"):
         with monkeypatch.context() as change:
             change.setattr(conversion, "version", lambda name, part=part: "0" if name == part else "1")
-            names.add(key("0", ("person",), 256, 144))
+            names.add(key("0", ("person",)))
     monkeypatch.setattr(conversion, "code", lambda: "other")
-    names.add(key("0", ("person",), 256, 144))
-    assert len(names) == 10
+    names.add(key("0", ("person",)))
+    assert len(names) == 8
     assert all(cache.NAME.fullmatch(name) for name in names)
 
 
@@ -336,8 +318,8 @@ def test_what_the_child_finds_is_told_in_its_words(weights, folder, monkeypatch,
     chatter = "print('noise', flush=True); os.write(1, b'noise')"
     child(monkeypatch, acting(f"{chatter}; raise conversion.{kind.__name__}('größer × ' + repr(order[2:]))"))
     with pytest.raises(kind) as caught:
-        apart(*order(weights, keep=("person", "--cat")))
-    assert str(caught.value) == "größer × (['person', '--cat'], 160, 96)"
+        graph_of(*order(weights, keep=("person", "--cat")))
+    assert str(caught.value) == "größer × (['person', '--cat'],)"
     assert entries(folder) == []
 
 
@@ -346,16 +328,15 @@ def test_numbers_that_are_none_are_found_by_the_child(tmp_path, folder):
     tensors |= {name: tensor * 3e38 for name, tensor in tensors.items() if tensor.is_floating_point()}
     path = tmp_path / "big.safetensors"
     save_weights(path, tensors, SMALL)
-    for convert in (here, apart):
-        with pytest.raises(WeightsError, match=r"^the network in \S*big\.safetensors gives numbers that are not"):
-            openvino(path, convert)
+    with pytest.raises(WeightsError, match=r"^the network in \S*big\.safetensors gives numbers that are not"):
+        openvino(path)
     assert entries(folder) == []
 
 
-def test_what_openvino_makes_of_the_graph_is_looked_at_too(weights, monkeypatch, no_child):
+def test_what_openvino_makes_of_the_graph_is_looked_at_too(weights, monkeypatch):
     monkeypatch.setattr("segnet.inference.gives_numbers", lambda *_: False)
     with pytest.raises(WeightsError, match="not finite"):
-        openvino(weights, here)
+        openvino(weights)
 
 
 @pytest.mark.parametrize(
@@ -374,7 +355,7 @@ def test_a_child_that_fails_is_a_sentence_and_leaves_nothing(weights, folder, mo
     child(monkeypatch, code)
     open_files = len([*Path("/proc/self/fd").iterdir()])
     with pytest.raises(EngineError, match=says) as caught:
-        apart(*order(weights))
+        graph_of(*order(weights))
     assert str(weights) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert entries(folder) == []
@@ -390,7 +371,7 @@ def test_a_child_that_hangs_is_ended(weights, folder, monkeypatch):
     monkeypatch.setattr(conversion, "LIMIT", 0.5)
     before = children()
     with pytest.raises(EngineError, match=r"took more than 0\.5 seconds; try again, or use torch"):
-        apart(*order(weights))
+        graph_of(*order(weights))
     assert children() == before
     assert entries(folder) == []
 
@@ -401,21 +382,24 @@ def test_a_child_that_can_not_be_started_is_a_sentence(weights, monkeypatch):
         by_child(*order(weights))
 
 
-def test_a_child_is_nice_and_ends_with_the_one_that_asked(weights, tmp_path):
+@pytest.mark.parametrize("frames", [True, False])
+def test_a_child_is_nice_where_frames_are_shown_meanwhile_and_ends_with_the_one_that_asked(weights, tmp_path, frames):
     begun = tmp_path / "begun"
     os.mkfifo(begun)
     code = acting(f"open({str(begun)!r}, 'w').write(f'{{os.getpid()}} {{os.nice(0)}}'); time.sleep(999)")
     asks = f"""
-import sys
+import sys, threading
 from pathlib import Path
 from segnet import conversion
 conversion.CHILD = (sys.executable, "-c", {code!r})
-conversion.by_child(Path({str(weights)!r}), "0", ("person",), 160, 96)
+def ask():
+    conversion.by_child(Path({str(weights)!r}), "0", ("person",))
+threading.Thread(target=ask).start() if {frames} else ask()
 """
     parent = subprocess.Popen([sys.executable, "-c", asks], cwd=ROOT)
     try:
         pid, nice = map(int, begun.read_text().split())
-        assert nice == min(19, os.nice(0) + conversion.NICE)
+        assert nice == min(19, os.nice(0) + frames * conversion.NICE)
         watched = os.pidfd_open(pid)
     finally:
         parent.kill()
@@ -426,7 +410,7 @@ conversion.by_child(Path({str(weights)!r}), "0", ("person",), 160, 96)
 
 def test_a_child_whose_parent_is_gone_already_makes_nothing(weights):
     result = os.memfd_create("result")
-    called = [*conversion.CHILD, "1", str(result), str(weights), file_sha256(weights), "160", "96", "person"]
+    called = [*conversion.CHILD, "1", str(result), "0", str(weights), file_sha256(weights), "person"]
     assert subprocess.run(called, pass_fds=[result], cwd=ROOT, check=False).returncode == 1
     assert os.fstat(result).st_size == 0
     os.close(result)
@@ -434,24 +418,24 @@ def test_a_child_whose_parent_is_gone_already_makes_nothing(weights):
 
 def test_weights_that_change_while_they_are_read_are_refused(weights):
     with pytest.raises(WeightsError, match="changed while it was read"):
-        make(weights, "0" * 64, ("person",), *SIZE)
+        make(weights, "0" * 64, ("person",))
 
 
 def test_weights_that_are_gone_are_one_sentence(tmp_path):
     with pytest.raises(WeightsError, match="there is no weights file"):
-        openvino(tmp_path / "none", apart)
+        openvino(tmp_path / "none")
     with pytest.raises(WeightsError, match="can't be read: Is a directory"):
         file_sha256(tmp_path)
 
 
 def test_classes_that_the_weights_do_not_know_need_no_child(weights, no_child):
     with pytest.raises(ClassError, match="know only person"):
-        load_segmenter(weights, engine="openvino", device="cpu", keep=("person", "cat"), convert=apart)
+        openvino(weights, ("person", "cat"))
 
 
-def test_graphs_are_for_openvino_alone(weights):
-    with pytest.raises(EngineError, match="torch does not run what was made for OpenVINO"):
-        Segmenter(lambda width, height: None, read_info(weights), engine="torch", device="cpu")
+def test_a_file_that_was_not_loaded_is_for_openvino_alone(weights):
+    with pytest.raises(EngineError, match=r"torch does not run \S*small\.safetensors as it is"):
+        Segmenter(weights, read_info(weights), engine="torch", device="cpu")
 
 
 def test_a_graph_outlives_the_bytes_it_was_made_of(weights):

@@ -11,7 +11,8 @@ from torch import nn
 from torch.nn import functional as F
 from torchvision.models import vgg13_bn, vgg16, vgg16_bn
 
-from segnet.deconvnet import DeconvConfig, DeconvNet, from_vgg16_bn, load_vgg16_bn
+from segnet.architectures import DeconvConfig
+from segnet.deconvnet import DeconvNet, from_vgg16_bn, load_vgg16_bn
 from segnet.proposals import SMALLEST, Box, cut, enlarged, loudest, segment, windows
 
 TINY = DeconvConfig(width=1 / 32, fc=16)

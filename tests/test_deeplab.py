@@ -8,9 +8,9 @@ import torch
 from torch import nn
 from torchvision.models import get_model, get_model_weights
 
-from segnet.architectures import ARCHITECTURES
+from segnet.architectures import ARCHITECTURES, TORCHVISION
 from segnet.classes import VOC_CLASSES, ClassError, kept
-from segnet.deeplab import NAMES, Torchvision
+from segnet.deeplab import Torchvision
 from segnet.weights import WeightsError, load_weights, save_weights
 from training import pth
 from training.pth import classes_of, convert, vgg16_bn_weights
@@ -53,7 +53,7 @@ def count(network):
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TORCHVISION)
 def test_each_network_is_torchvisions_without_the_auxiliary_head(name):
     mine = on_meta(lambda: ARCHITECTURES[name].build(ARCHITECTURES[name].config(), 21))
     whole = on_meta(lambda: theirs(name))
@@ -64,7 +64,7 @@ def test_each_network_is_torchvisions_without_the_auxiliary_head(name):
     assert not any("aux" in key for key in mine.state_dict())
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TORCHVISION)
 def test_scores_have_the_size_of_the_input(name):
     network = on_meta(lambda: Torchvision(name, 21)).eval()
     assert network(torch.empty(1, 3, 96, 160, device="meta")).shape == (1, 21, 96, 160)

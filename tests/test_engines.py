@@ -11,13 +11,11 @@ import pytest
 import torch
 
 from segnet import engines
-from segnet.architectures import ARCHITECTURES
+from segnet.architectures import ARCHITECTURES, DeconvConfig, TorchvisionConfig
 from segnet.classes import VOC_CLASSES, ClassError
-from segnet.deconvnet import DeconvConfig
-from segnet.deeplab import TorchvisionConfig
 from segnet.engines import EngineError, choose
 from segnet.inference import ENGINES, Segmenter, load_segmenter
-from segnet.maskmodel import MaskModel, slim
+from segnet.maskmodel import MaskModel, Pool, Unpool, slim
 from segnet.weights import DEFAULT, WeightsInfo, build, load_weights
 from vcam.yuv import cover, from_bgr, small_rgb, to_bgr
 
@@ -159,6 +157,15 @@ def test_slim_is_the_same_function_without_batch_norms(name):
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in slim(network).modules())
 
 
+def test_pooling_takes_the_first_of_equals_and_unpooling_puts_values_where_they_were_taken_from():
+    x = torch.randint(0, 3, (2, 5, 16, 24), generator=torch.Generator().manual_seed(0)).float()
+    values = torch.randn(2, 5, 8, 12)
+    pooled, where = torch.nn.functional.max_pool2d(x, 2, return_indices=True)
+    greatest, switches = Pool()(x)
+    assert torch.equal(greatest, pooled)
+    assert torch.equal(Unpool()(values, switches), torch.nn.functional.max_unpool2d(values, where, 2))
+
+
 @pytest.mark.parametrize(("engine", "device"), HERE)
 def test_what_is_kept_is_the_sum_of_its_classes_shares(lraspp, sample, segmenter, engine, device):
     network, info = lraspp
@@ -167,8 +174,8 @@ def test_what_is_kept_is_the_sum_of_its_classes_shares(lraspp, sample, segmenter
         shares = torch.softmax(network(normalised(picture, info)), dim=1)[0]
     by_hand = (shares[VOC_CLASSES.index("cat")] + shares[VOC_CLASSES.index("person")]).numpy()
     mask = Segmenter(network, info, engine=engine, device=device, keep=("person", "cat"))(picture)
-    assert by_hand.std() > 0.01
-    assert np.abs(mask - by_hand).mean() <= SAME
+    assert by_hand.std() > 10 * SAME
+    assert np.abs(mask - by_hand).mean() <= 2 * SAME  # random weights make more of what bfloat16 leaves out
     if (engine, device) == ("torch", "cpu"):
         assert np.abs(mask - by_hand).max() < 1e-4
 
@@ -226,16 +233,54 @@ def test_what_no_engine_can_take_is_refused(all_engines, picture, previous):
 
 
 def test_auto_is_the_gpu_then_openvino_then_torch(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(engines, "cuda_works", lambda: True)
     assert choose("auto", "auto") == choose("torch", "auto") == ("torch", "cuda")
     assert choose("openvino", "auto") == ("openvino", "cpu")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(engines, "cuda_works", lambda: False)
     assert choose("auto", "auto") == choose("auto", "cpu") == choose("openvino", "cpu") == ("openvino", "cpu")
     monkeypatch.setitem(sys.modules, "openvino", None)
     monkeypatch.setattr(engines, "openvino_core", engines.openvino_core.__wrapped__)  # as in a new process
     assert choose("auto", "auto") == choose("torch", "cpu") == ("torch", "cpu")
     with pytest.raises(EngineError, match="can't be imported"):
         choose("openvino", "auto")
+
+
+def test_torch_is_not_asked_for_a_gpu_where_the_driver_finds_none(monkeypatch):
+    monkeypatch.setattr(engines, "driver_finds_gpu", lambda: False)
+    monkeypatch.setattr(torch.cuda, "is_available", pytest.fail)
+    assert not engines.cuda_works()
+    monkeypatch.setattr(engines, "driver_finds_gpu", lambda: True)
+    for answer in (True, False):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda answer=answer: answer)
+        assert engines.cuda_works() is answer
+
+
+class Driver:
+    """A CUDA driver that finds this many GPUs, and says this when it is started."""
+
+    def __init__(self, count, error=0):
+        self.count, self.error = count, error
+
+    def cuInit(self, flags):  # noqa: N802 - CUDA's name
+        return self.error
+
+    def cuDeviceGetCount(self, count):  # noqa: N802
+        count._obj.value = self.count
+        return 0
+
+
+@pytest.mark.parametrize(("driver", "finds"), [(Driver(1), True), (Driver(0), False), (Driver(1, 999), False)])
+def test_the_driver_is_asked_for_gpus(monkeypatch, driver, finds):
+    monkeypatch.setattr(engines.ctypes, "CDLL", lambda name: driver)
+    assert engines.driver_finds_gpu() is finds
+
+
+def test_without_a_driver_there_is_no_gpu(monkeypatch):
+    def missing(name):
+        raise OSError(f"{name}: cannot open shared object file")
+
+    monkeypatch.setattr(engines.ctypes, "CDLL", missing)
+    assert not engines.driver_finds_gpu()
 
 
 @pytest.mark.parametrize(
@@ -253,14 +298,14 @@ def test_what_is_not_there_is_said(monkeypatch, engine, device, says):
     class Bare:
         available_devices = ("CPU",)
 
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(engines, "cuda_works", lambda: False)
     monkeypatch.setattr(engines, "openvino_core", Bare)
     with pytest.raises(EngineError, match=says):
         Segmenter(*load_weights(DEFAULT), engine=engine, device=device)
 
 
 def test_openvino_does_not_run_on_cuda(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(engines, "cuda_works", lambda: True)
     with pytest.raises(EngineError, match="OpenVINO does not run on cuda"):
         choose("openvino", "cuda")
 
@@ -278,10 +323,9 @@ def test_the_shipped_weights_say_which_classes_they_lack():
         load_segmenter(DEFAULT, keep=("person", "cat"))
 
 
-def test_openvino_runs_on_the_threads_that_torch_has_and_is_pinned_to_none():
-    engine = load_segmenter(DEFAULT, engine="openvino", device="cpu")._engine_for(256, 144)
+def test_openvino_is_pinned_to_no_core():
+    engine = load_segmenter(DEFAULT, engine="openvino", device="cpu", threads=1)._engine_for(256, 144)
     model = engine.request.get_compiled_model()
-    assert model.get_property("INFERENCE_NUM_THREADS") == torch.get_num_threads()
     assert model.get_property("ENABLE_CPU_PINNING") is False
 
 
@@ -298,6 +342,9 @@ def outcome(tmp_path, code):
     home.mkdir(exist_ok=True)
     environment = {name: value for name, value in os.environ.items() if name not in {"CI", "TF_BUILD", "JENKINS_URL"}}
     environment |= {"HOME": str(home), "PYTHONPATH": f"{fake.parent}:{ROOT}"}
+    environment |= {
+        "XDG_CACHE_HOME": str(tmp_path / "cache")
+    }  # empty, so that the child that makes the graph is seen too
     done = subprocess.run([sys.executable, "-c", f"{watch}\n{code}"], env=environment, capture_output=True, check=False)
     assert done.returncode in {0, 77, 78}, done.stderr.decode()
     assert not list(home.rglob("*"))  # telemetry keeps an identity of the user here

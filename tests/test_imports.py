@@ -5,9 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
+PICTURE, SAMPLE = (ROOT / "vcam/sample" / name for name in ("golden.jpg", "signing.mkv"))
 MAY_IMPORT = {"vcam": {"vcam", "segnet"}, "segnet": {"segnet"}, "training": {"training", "segnet"}}
-PIXELS = {"frame", "yuv", "mask", "compositor", "placeholder"}  # know no device, no service, no settings
+PIXELS = {"frame", "yuv", "mask", "people", "edge", "compositor", "effects", "placeholder"} | {
+    *("bokeh", "styles", "rim", "fade", "scene", "tensors", "gpu"),
+}  # know no device, no service, no settings
 SERVICE = {"keeper", "crew", "worker", "slots", "swap", "service", "control", "client", "protocol", "demo", "__main__"}
 
 
@@ -53,14 +58,14 @@ def test_pixels_know_nothing_of_devices_or_the_service_and_devices_nothing_of_th
             assert not used & SERVICE, f"{name}.py imports {used & SERVICE}"
 
 
-def test_only_compositor_placeholder_and_slots_vouch_for_a_frame():
+def test_only_compositors_placeholder_and_slots_vouch_for_a_frame():
     makers = {
         f"{package}/{name}"
         for package in MAY_IMPORT
         for name, tree in modules(package).items()
         if name != "frame" and {"seal", "_SEAL"} & set(words(tree))
     }
-    assert makers == {"vcam/compositor", "vcam/placeholder", "vcam/slots"}
+    assert makers == {"vcam/compositor", "vcam/gpu", "vcam/placeholder", "vcam/slots"}  # gpu: composes on the GPU
 
 
 def test_a_raw_frame_is_made_only_by_cameras_and_those_who_blur_files():
@@ -85,10 +90,50 @@ def test_what_has_nothing_to_do_with_pictures_does_not_pay_for_torch_or_opencv()
         assert out.stdout.strip() == "set()", f"{module} imports {out.stdout}"
 
 
-def test_a_worker_tells_that_it_lives_before_it_loads_torch():
-    code = "import sys, vcam.worker; print('torch' in sys.modules)"
+def test_a_worker_tells_that_it_lives_before_it_loads_what_runs_the_network():
+    code = "import sys, vcam.worker; print({'torch', 'openvino'} & set(sys.modules))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert out.stdout.strip() == "False"
+    assert out.stdout.strip() == "set()"
+
+
+WORKER = """
+import sys
+from threading import Thread
+import numpy as np
+from vcam.settings import Settings
+from vcam.worker import prepare
+
+class Link:
+    settings = Settings(network={"engine": "openvino", "device": "cpu"})
+    def tell(self, what):
+        told.append(what["swap"]["state"])
+
+told = []
+networks = prepare(Link())
+mask = networks.current()(np.zeros((144, 256, 3), np.uint8), None)
+networks.judge(True)
+networks.wish(Link.settings.network.model_copy(update={"size": "fine"}))
+networks._loading.thread.join()
+networks.current()
+print(mask.shape, told, {"torch", "torchvision", "sympy", "PIL", "matplotlib"} & set(sys.modules))
+"""
+
+
+def test_a_worker_loads_and_swaps_networks_without_torch_even_where_no_graph_was_ever_made(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for _ in range(2):  # by a child that makes the graph, and with the graph that it left
+        out = subprocess.run([sys.executable, "-c", WORKER], capture_output=True, text=True, check=True)
+        assert out.stdout.strip() == "(144, 256) ['in use', 'loading', 'ready'] set()"
+        assert len([*tmp_path.rglob("[0-9a-f]*")]) == 1
+
+
+@pytest.mark.parametrize("words", [("image", PICTURE, "-o", "out.png"), ("video", SAMPLE, "-o", "out.mkv")])
+def test_commands_that_blur_files_do_not_pay_for_torch(tmp_path, words):
+    code = "import sys, vcam.__main__ as us; code = us.main(); print('torch' in sys.modules); sys.exit(code)"
+    options = ["--network.engine", "openvino", "--network.device", "cpu"]
+    called = [sys.executable, "-c", code, *map(str, words), *options]
+    out = subprocess.run(called, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (out.returncode, out.stdout.splitlines()[-1:]) == (0, ["False"]), out.stderr
 
 
 def test_no_file_of_weights_is_ever_unpickled():

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from segnet.light import LightConfig
+from segnet import engines
+from segnet.architectures import LightConfig
 from segnet.weights import WeightsInfo, build, save_weights
 from vcam.errors import SettingsError
 from vcam.network import load_network
@@ -20,6 +21,12 @@ def same_threads_afterwards():
     torch.set_num_threads(before)
 
 
+def threads_of(segmenter):
+    """As many as run it, by OpenVINO's own word."""
+    model = segmenter._engine_for(256, 144).request.get_compiled_model()
+    return model.get_property("INFERENCE_NUM_THREADS")
+
+
 def test_fast_and_fine_are_the_first_two_sizes_of_the_weights(tmp_path):
     assert load_network(NetworkSettings(size="fast")).size_for(1280, 720) == (256, 144)
     fine = load_network(NetworkSettings(size="fine"))
@@ -31,14 +38,16 @@ def test_fast_and_fine_are_the_first_two_sizes_of_the_weights(tmp_path):
 
 
 def test_threads_are_as_the_settings_say():
-    load_network(NetworkSettings(threads=2))
-    assert torch.get_num_threads() == 2
-    load_network(NetworkSettings())
-    assert torch.get_num_threads() == 1
+    options = {"engine": "openvino", "device": "cpu"}
+    assert threads_of(load_network(NetworkSettings(threads=2, **options))) == 2
+    assert threads_of(load_network(NetworkSettings(**options))) == 1
+    for threads in (2, 1):
+        load_network(NetworkSettings(engine="torch", device="cpu", threads=threads))
+        assert torch.get_num_threads() == threads
 
 
 def test_a_network_keeps_its_threads_whichever_thread_made_it_and_whichever_runs_it():
-    load_network(NetworkSettings())
+    load_network(NetworkSettings(engine="torch", device="cpu"))
     with ThreadPoolExecutor(1) as pool:
         made = pool.submit(load_network, NetworkSettings(engine="torch", device="cpu", threads=2)).result()
     before = load_network(NetworkSettings(engine="torch", device="cpu"))
@@ -60,7 +69,7 @@ def test_a_network_keeps_its_threads_whichever_thread_made_it_and_whichever_runs
     ],
 )
 def test_what_can_not_be_had_is_one_sentence_with_the_setting(monkeypatch, settings, says):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(engines, "cuda_works", lambda: False)
     with pytest.raises(SettingsError, match=says) as caught:
         load_network(NetworkSettings(**settings))
     assert "\n" not in str(caught.value)

@@ -7,7 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segnet.light import MOST_KEPT, UNKNOWN, Block, LightConfig, LightNet, Memory, fused, mixed
+from segnet.architectures import UNKNOWN, LightConfig
+from segnet.light import MOST_KEPT, Block, LightNet, Memory, fused, mixed
 from segnet.weights import DEFAULT, load_weights
 from training.losses import segmentation_loss
 

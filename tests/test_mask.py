@@ -8,7 +8,7 @@ import pytest
 
 from tests.faulty_worker import Box
 from vcam.frame import RawFrame
-from vcam.mask import Complaints, MaskError, check, find_mask, mask_or_none
+from vcam.mask import FILLS, Complaints, MaskError, check, find_mask, mask_or_none
 
 SIZE = (64, 48)
 
@@ -40,6 +40,17 @@ def test_a_small_hole_is_filled_where_the_network_is_in_doubt_but_not_where_it_s
     large = person(0.9)
     large[12:38, 22:38] = 0.45
     assert 0 < check(large, SIZE, 1).alpha[21, 29] < 1
+
+
+def test_a_doubtful_hole_is_found_among_more_areas_of_background_than_are_told_one_by_one():
+    answer = person(0.9)
+    answer[20:23, 28:31] = 0.45
+    for column in range(2 * FILLS):
+        answer[12, 21 + column : 22 + column] = 0.9 if column % 2 else 0.0
+        answer[36, 21 + column : 22 + column] = 0.9 if column % 2 else 0.0
+    alpha = check(answer, SIZE, 1).alpha
+    assert alpha[21, 29] == 1.0
+    assert alpha[12, 21] == alpha[36, 21] == 0.0
 
 
 def test_an_empty_room_is_a_good_mask():

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from segnet.light import LightConfig, LightNet
+from segnet.architectures import LightConfig
+from segnet.light import LightNet
 from training.memory import Motion, previous_masks, trailing
 
 

@@ -4,6 +4,8 @@ import json
 import os
 import tomllib
 
+import cv2
+import numpy as np
 import pytest
 
 from tests.test_cli import one_sentence, segblur
@@ -37,6 +39,34 @@ def test_pause_and_resume_and_settings_from_the_command_line():
         assert segblur("effect", "--blur", "0.3").returncode == 0
         assert client.ask("status")["settings"]["look"]["blur"] == 0.3
         assert tomllib.loads(config_path().read_text()) == {"look": {"blur": 0.9}}
+
+
+def test_effects_from_the_command_line(tmp_path, monkeypatch):
+    def look():
+        return client.ask("status")["settings"]["look"]
+
+    monkeypatch.chdir(tmp_path)
+    cv2.imwrite("beach.png", np.full((60, 80, 3), 200, np.uint8))
+    with Running() as running:
+        running.live()
+        assert segblur("effect", "picture", "beach.png", "--blur", "0.7", "--on", "background").returncode == 0
+        assert (look()["effect"], look()["picture"], look()["blur"]) == ("picture", str(tmp_path / "beach.png"), 0.7)
+        assert segblur("effect", "colour", "red").returncode == 0
+        assert (look()["effect"], look()["colour"]) == ("colour", "#c00000")
+        one_sentence(segblur("effect", "video", "none.mp4"), 1, "none.mp4 can't be read as a video")
+        one_sentence(segblur("effect", "video"), 1, "there is no look.video; name a file")
+        one_sentence(segblur("effect", "bokeh", "beach.png"), 78, "effect bokeh takes no beach.png")
+        one_sentence(segblur("effect", "transparent"), 1, "only pictures know transparency")
+        one_sentence(segblur("effect"), 1, "effect needs effect or blur")
+        assert look()["effect"] == "colour"
+        assert not config_path().exists()
+        assert segblur("set", "look.picture", "beach.png").returncode == 0
+        assert tomllib.loads(config_path().read_text()) == {"look": {"picture": str(tmp_path / "beach.png")}}
+
+
+def test_without_a_service_too_a_file_that_can_not_be_shown_is_not_written():
+    one_sentence(segblur("set", "look.picture", "none.png"), 1, "none.png can't be read: No such file or directory")
+    assert not config_path().exists()
 
 
 def test_weights_by_a_relative_path_and_their_list(weights, tmp_path, monkeypatch):  # noqa: F811

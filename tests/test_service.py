@@ -11,12 +11,16 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from time import monotonic
 
+import cv2
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.test_keeper import PATIENCE, QUICK, Screen, after, command_of, safe
 from vcam import client, control, keeper, service, store
 from vcam.crew import Crew
 from vcam.errors import SegBlurError, SettingsError
+from vcam.files import SAMPLE
 from vcam.protocol import socket_path
 from vcam.service import Service, signature
 from vcam.settings import IdleSettings, config_path, load_settings
@@ -163,12 +167,137 @@ def test_a_setting_counts_at_once_and_is_written_with_the_comments_left():
         running.still_live()
 
 
+def test_framing_reaches_the_worker_at_once():
+    with Running() as running:
+        running.live()
+        client.ask("set", key="framing.mirror", value="true")
+        assert running.crew.settings.framing.mirror
+        client.ask("set", key="framing.crop", value="auto")
+        assert file() == {"framing": {"mirror": True, "crop": "auto"}}
+        with pytest.raises(SegBlurError, match=r"framing.zoom can't be '3'"):
+            client.ask("set", key="framing.zoom", value="3")
+        assert running.crew.settings.framing.zoom == 1.5
+        running.still_live()
+
+
 def test_an_effect_is_for_now_only():
     with Running() as running:
         running.live()
         client.ask("effect", blur=1.0)
         assert client.ask("status")["settings"]["look"]["blur"] == 1.0
         assert file() == {}
+
+
+@pytest.fixture
+def beach(tmp_path):
+    path = tmp_path / "beach.png"
+    cv2.imwrite(str(path), np.full((60, 80, 3), 200, np.uint8))
+    return path
+
+
+def look():
+    return client.ask("status")["settings"]["look"]
+
+
+def test_what_an_effect_does_not_say_stays(beach):
+    with Running() as running:
+        running.live()
+        client.ask("effect", effect="picture", picture=str(beach), timeout=PATIENCE)
+        client.ask("effect", blur=0.7)
+        client.ask("set", key="idle.network", value=100)
+        client.ask("set", key="look.colour", value="blue")
+        assert (look()["effect"], look()["picture"]) == ("picture", str(beach))
+        assert (look()["blur"], look()["colour"]) == (0.7, "#0047bb")
+        assert file() == {"idle": {"network": 100.0}, "look": {"colour": "#0047bb"}}
+
+
+def small(tmp_path):
+    path = tmp_path / "small.png"
+    cv2.imwrite(str(path), np.zeros((1, 1, 3), np.uint8))
+    return path
+
+
+def enormous(tmp_path):
+    path = tmp_path / "enormous.png"
+    Image.new("1", (10_000, 10_000)).save(path)
+    return path
+
+
+def torn(tmp_path):
+    path = tmp_path / "torn.mkv"
+    path.write_bytes(SAMPLE.read_bytes()[:3000])
+    return path
+
+
+def words(tmp_path):
+    path = tmp_path / "words.mp4"
+    path.write_text("no video")
+    return path
+
+
+BAD_FILES = [
+    ("picture", lambda folder: folder / "missing.jpg", "can't be read: No such file or directory"),
+    ("picture", lambda folder: folder, "can't be read: Is a directory"),
+    ("picture", small, "a picture needs at least 16 pixels a side"),
+    ("picture", enormous, "scale it down to at most 40 million pixels"),
+    ("picture", words, "is not a picture in a known format"),
+    ("video", words, "can't be read as a video"),
+    ("video", torn, "torn.mkv"),
+    ("video", lambda folder: folder / "missing.mp4", "can't be read as a video: No such file or directory"),
+]
+
+
+@pytest.mark.parametrize(("kind", "make", "says"), BAD_FILES, ids=[f"{kind}-{says}" for kind, _, says in BAD_FILES])
+def test_a_file_that_can_not_be_shown_is_refused_and_the_effect_before_stays(tmp_path, kind, make, says):
+    path = make(tmp_path)
+    with Running() as running:
+        running.live()
+        client.ask("effect", effect="bokeh")
+        before = look()
+        with pytest.raises(SegBlurError, match=says) as caught:
+            client.ask("effect", **{"effect": kind, kind: str(path), "timeout": PATIENCE})
+        assert str(path) in str(caught.value)
+        with pytest.raises(SegBlurError, match=says):
+            client.ask("set", key=f"look.{kind}", value=str(path), timeout=PATIENCE)
+        assert look() == before
+        assert file() == {}
+        running.still_live()
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"effect": "sepia"}, "look.effect can't be 'sepia'"),
+        ({"effect": "picture"}, "there is no look.picture; name a file"),
+        ({"effect": "transparent"}, "only pictures know transparency"),
+        ({"effect": "colour", "colour": "bluish"}, "look.colour can't be 'bluish': must be #rrggbb"),
+        ({"on": "cat"}, "look.on can't be 'cat'"),
+    ],
+)
+def test_a_look_that_there_is_not_is_refused(values, says):
+    with Running():
+        before = look()
+        with pytest.raises(SegBlurError, match=says):
+            client.ask("effect", **values)
+        assert look() == before
+
+
+def test_off_is_for_now_only_and_never_in_a_file():
+    with Running() as running:
+        running.live()
+        client.ask("effect", effect="off")
+        running.device.wait_for(lambda _: running.device.secrets[-1] > 0.5)
+        assert look()["effect"] == "off"
+        assert "the room is shown" in client.status_text(client.ask("status"))
+        client.ask("set", key="idle.network", value=100)
+        with pytest.raises(SegBlurError, match="segblur effect off shows the room"):
+            client.ask("set", key="look.effect", value="off")
+        assert "look" not in file()
+        running.life.reload()
+        until(lambda: look()["effect"] == "blur")
+        running.device.wait_for(lambda _: running.device.secrets[-1] < 0.02)
+        running.device.secrets.clear()  # what was seen while it was off was wanted
+        running.still_live()
 
 
 def test_sighup_reads_the_settings_again_and_bad_ones_change_nothing():

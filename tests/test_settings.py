@@ -45,6 +45,9 @@ def test_the_command_line_beats_the_environment_and_that_the_file(monkeypatch):
         ("[output]\nwidth = 641\n", "output.width can't be 641: must be even"),
         ("[output]\nwidth = 10\n", "output.width can't be 10"),
         ("look = 3\n", "look can't be 3"),
+        ("[look]\neffect = 'sepia'\n", "look.effect can't be 'sepia'"),
+        ("[look]\neffect = 'video'\n", "look.effect can't be 'video': there is no look.video; name a file"),
+        ("[look]\ncolour = '#12'\n", "look.colour can't be '#12': must be #rrggbb"),
         ("[network]\nkeep = []\n", "network.keep can't be []"),
         ("[network]\nkeep = 'person,'\n", "network.keep.1 can't be ''"),
         ("[network]\nsize = 'huge'\n", "network.size can't be 'huge'"),
@@ -96,6 +99,18 @@ def test_the_blur_can_not_be_switched_off():
             load_settings({"look": {"blur": blur}})
 
 
+def test_no_file_variable_or_option_shows_the_room(monkeypatch):
+    with pytest.raises(SettingsError, match=r"look\.effect can't be off: segblur effect off shows the room"):
+        load_settings({"look": {"effect": "off"}})
+    write("[look]\neffect = 'off'\n")
+    with pytest.raises(SettingsError, match=r"look\.effect can't be off"):
+        load_settings()
+    write("")
+    monkeypatch.setenv("SEGBLUR_LOOK__EFFECT", "off")
+    with pytest.raises(SettingsError, match=r"look\.effect can't be off"):
+        load_settings()
+
+
 def test_what_to_keep_is_a_list_in_the_file_and_has_commas_elsewhere(monkeypatch):
     assert load_settings().network.keep == ("person",)
     write("[network]\nkeep = ['dog', 'cat']\n")
@@ -111,6 +126,9 @@ def test_every_setting_says_what_it_is():
 
 def test_a_tree_survives_the_way_to_the_worker():
     settings = load_settings(
-        {"network": {"weights": "/tmp/some.safetensors", "keep": "person,cat"}, "look": {"blur": 0.7}}
+        {
+            "network": {"weights": "/tmp/some.safetensors", "keep": "person,cat"},
+            "look": {"blur": 0.7, "colour": "blue", "picture": "/a b.png", "effect": "picture"},
+        }
     )
     assert Settings.model_validate(settings.model_dump(mode="json")) == settings

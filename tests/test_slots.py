@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vcam.compositor import compose
+from vcam.effects import Blur
 from vcam.frame import RawFrame, empty
 from vcam.settings import OutputSettings, Settings
 from vcam.slots import SLOTS, EndedError, Receiver, Sender, send
@@ -38,7 +39,7 @@ def put(sender, value):
             return False
         pixels = empty(160, 120)
         pixels[:] = value
-        sender.send(compose(RawFrame(pixels, 1, 0.0), None, 0.5, out=slot), float(value))
+        sender.send(compose(RawFrame(pixels, 1, 0.0), None, Blur(0.5), out=slot), float(value))
         return True
 
 

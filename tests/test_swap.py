@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from segnet.architectures import LightConfig
 from segnet.engines import EngineError
 from segnet.inference import Segmenter
-from segnet.light import LightConfig
 from segnet.weights import DEFAULT, WeightsInfo, build, save_weights
 from vcam import network, swap
 from vcam.compositor import compose
+from vcam.effects import Blur
 from vcam.errors import SettingsError
 from vcam.frame import RawFrame
 from vcam.mask import mask_or_none
@@ -346,7 +347,7 @@ def play(here, frames, wishes):
             used, mask = segment, None
         mask = mask_or_none(frame, segment, lambda _: None, last=mask)
         here.networks.judge(mask is not None)
-        compose(frame, mask, 0.5)
+        compose(frame, mask, Blur(0.5))
         assert frame.sequence not in composed
         composed[frame.sequence] = segment.settings, mask is not None
     return composed
@@ -425,7 +426,7 @@ def test_an_engine_that_fails_only_at_the_outputs_size_is_one_sentence(monkeypat
         raise EngineError("no memory for this size")
 
     loaded = network.load_network(OLD)
-    monkeypatch.setattr(network, "load_network", lambda settings, convert: loaded)
+    monkeypatch.setattr(network, "load_network", lambda settings: loaded)
     monkeypatch.setattr(network, "check_golden", lambda segment, keep: None)
     monkeypatch.setattr(Segmenter, "__call__", broken)
     with pytest.raises(SettingsError, match=r"network\.engine auto .* can't be had: no memory for this size"):

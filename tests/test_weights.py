@@ -16,11 +16,10 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from segnet import weights
+from segnet.architectures import DeconvConfig, LightConfig, TorchvisionConfig
 from segnet.classes import VOC_CLASSES
-from segnet.deconvnet import DeconvConfig
-from segnet.deeplab import TorchvisionConfig
 from segnet.inference import Segmenter, input_size, load_segmenter
-from segnet.light import LightConfig, LightNet, fused
+from segnet.light import LightNet, fused
 from segnet.weights import DEFAULT, WeightsError, WeightsInfo, build, load_weights, read_info, save_weights
 from training.card import figures
 
@@ -158,6 +157,35 @@ def test_a_file_with_anything_wrong_is_refused_with_the_reason(good, name):
     with pytest.raises(WeightsError, match=says) as caught:
         load_weights(good)
     assert str(good) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [name for name, (change_tensors, _, _) in BROKEN.items() if change_tensors is SAME])
+def test_a_header_that_says_nothing_sound_is_refused_in_the_same_words_before_the_tensors_are_looked_at(good, name):
+    rewrite(good, change_header=BROKEN[name][1])
+    with pytest.raises(WeightsError) as by_all:
+        load_weights(good)
+    if "not those of the network" in str(by_all.value):
+        return
+    with pytest.raises(WeightsError) as by_header:
+        read_info(good)
+    assert str(by_header.value) == str(by_all.value)
+
+
+@pytest.mark.parametrize("name", ["not a number", "one number changed", "other shape", "another class alone"])
+def test_where_openvino_runs_it_a_file_is_refused_for_the_same_reason(good, name):
+    change_tensors, change_header, says = BROKEN[name]
+    rewrite(good, change_tensors, change_header)
+    with pytest.raises(WeightsError, match=says) as caught:
+        load_segmenter(good, engine="openvino", device="cpu")
+    assert str(good) in str(caught.value)
+
+
+def test_reading_a_header_takes_no_torch():
+    code = (
+        "import sys; from segnet.weights import DEFAULT, read_info; read_info(DEFAULT); print('torch' in sys.modules)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "False"
 
 
 @pytest.mark.parametrize(
@@ -325,7 +353,7 @@ def test_saving_leaves_the_old_file_or_the_new_one(good, monkeypatch):
         path.write_bytes(b"half")
         raise OSError("disk full")
 
-    monkeypatch.setattr(weights, "save_file", half)
+    monkeypatch.setattr("safetensors.torch.save_file", half)
     with pytest.raises(OSError, match="disk full"):
         save_weights(good, build(SMALL).state_dict(), SMALL)
     assert good.read_bytes() == old

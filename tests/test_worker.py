@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from tests.faulty_worker import Box, paint_secret, secret_of
-from vcam import worker
+from vcam import darkroom, framing, worker
 from vcam.errors import CameraLostError
 from vcam.frame import RawFrame, SafeFrame, empty, planes
 from vcam.guard import Guard
-from vcam.settings import LookSettings, Settings
+from vcam.settings import FramingSettings, LookSettings, Settings
 from vcam.slots import EndedError
 from vcam.swap import Networks
 from vcam.v4l2 import Device
@@ -88,6 +88,19 @@ def test_every_frame_of_a_good_stream_is_composed_by_its_own_mask(sample):
     assert not shows_the_room(keeper.sent)
 
 
+@pytest.mark.parametrize("people", ["all", "nearest"])
+def test_a_part_of_the_picture_shows_nothing_that_all_of_it_does_not(sample, people):
+    corner = FramingSettings(mirror=True, crop="fixed", zoom=2.0, x=1.0, y=0.0, people=people)
+    keeper = Keeper(5, [Settings(framing=corner, look=LookSettings(blur=0.2))])
+    with pytest.raises(EndedError):
+        worker.stream(Webcam(sample), networks(), keeper)
+    raw = framing.cut_frame(Webcam(sample).read().pixels, framing.Box(0.75, 0.25, 0.5), mirror=True)
+    assert secret_of(planes(raw)[0][::2, ::2]) > 0.5
+    for frame in keeper.sent:
+        assert secret_of(planes(frame.pixels)[0][::2, ::2]) < 0.02
+        assert np.abs(np.diff(planes(frame.pixels)[0][:, :200].astype(int), axis=1)).max() < 12
+
+
 @pytest.mark.parametrize(
     "module_and_stage",
     ["mask.small_rgb", "mask.check", "mask.find_mask"],
@@ -107,13 +120,17 @@ def test_an_exception_on_the_way_to_the_mask_blurs_the_whole_frame(sample, monke
 
 
 @pytest.mark.parametrize(
-    "stage", ["low_resolution", "background_weight", "blurred", "blur_background", "blend", "seal"]
+    "stage",
+    [
+        *("effects.low_resolution", "effects.background_weight", "effects.blurred", "effects.blur_background"),
+        *("compositor.cut_out", "compositor.lay", "compositor.seal"),
+    ],
 )
 def test_an_exception_in_the_compositor_lets_nothing_leave(sample, monkeypatch, stage):
     def broken(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(f"vcam.compositor.{stage}", broken)
+    monkeypatch.setattr(f"vcam.{stage}", broken)
     keeper = Keeper(5)
     with pytest.raises(ZeroDivisionError):
         worker.stream(Webcam(sample), networks(), keeper)
@@ -121,14 +138,14 @@ def test_an_exception_in_the_compositor_lets_nothing_leave(sample, monkeypatch, 
 
 
 def test_a_mask_that_comes_for_another_frame_lets_nothing_leave(sample, monkeypatch):
-    right = worker.mask_or_none
+    right = darkroom.mask_or_none
     old = []
 
     def late(frame, segment, complain, last):
         old.append(right(frame, segment, complain, last))
         return old[-2] if len(old) > 1 else old[0]
 
-    monkeypatch.setattr(worker, "mask_or_none", late)
+    monkeypatch.setattr(darkroom, "mask_or_none", late)
     keeper = Keeper(5)
     with pytest.raises(ValueError, match="can't serve frame"):
         worker.stream(Webcam(sample), networks(), keeper)

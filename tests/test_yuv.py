@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 
 from vcam.camera import decode
 from vcam.frame import empty, planes, seal, size_of
-from vcam.yuv import cover, from_bgr, from_yuyv, small_rgb, to_bgr
+from vcam.yuv import STRIP, cover, from_bgr, from_yuyv, shrink, small_rgb, to_bgr
 
 
-def test_yuyv_is_split_into_planes_and_colour_of_two_lines_averaged():
+@pytest.mark.parametrize("height", [2, 6, STRIP, STRIP + 2, 2 * STRIP, 722])
+def test_yuyv_is_split_into_planes_and_colour_of_two_lines_averaged(height):
     rng = np.random.default_rng(1)
-    packed = rng.integers(0, 256, (6, 8, 2)).astype(np.uint8)
-    out = empty(8, 6)
+    packed = rng.integers(0, 256, (height, 8, 2)).astype(np.uint8)
+    out = empty(8, height)
     from_yuyv(packed, out)
     y, u, v = planes(out)
     assert np.array_equal(y, packed[..., 0])
@@ -71,6 +72,22 @@ def test_colours_survive_the_way_to_the_network(sample):
     small = small_rgb(sample[0].pixels, (224, 160))
     expected = cv2.resize(to_bgr(sample[0].pixels)[..., ::-1].copy(), (224, 160), interpolation=cv2.INTER_AREA)
     assert np.abs(small.astype(int) - expected).mean() < 3
+
+
+@given(*[st.integers(16, 300)] * 2, *[st.integers(4, 100)] * 2)
+def test_a_shrunk_plane_has_the_wanted_size_and_keeps_its_brightness(height, width, rows, columns):
+    rows, columns = min(rows, height), min(columns, width)
+    y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
+    plane = (255 * (y + x) / 2).astype(np.uint8)
+    small = shrink(plane, (columns, rows))
+    assert small.shape == (rows, columns)
+    assert small.dtype == np.float32
+    assert abs(small.mean() - plane.mean()) < 2.5
+
+
+def test_what_is_finer_than_the_shrunk_plane_can_show_is_not_in_it():
+    plane = np.indices((720, 1280)).sum(0).astype(np.uint8) % 2 * 255
+    assert np.ptp(shrink(plane, (256, 144))) <= 1
 
 
 @given(st.integers(1, 50), st.integers(1, 50))

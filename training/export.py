@@ -4,10 +4,9 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from segnet.architectures import TORCHVISION, UNKNOWN
 from segnet.classes import BACKGROUND
-from segnet.deeplab import NAMES
-from segnet.engines import converted, import_openvino
-from segnet.light import UNKNOWN
+from segnet.engines import converted, import_openvino, shaped
 from segnet.maskmodel import MaskModel
 from segnet.weights import WeightsInfo, build, load_weights, save_weights
 from training.data import DataError
@@ -26,7 +25,7 @@ def run_export(source: Path, target: Path, name: str | None = None) -> str:
     for path in files:
         if path.exists():
             raise DataError(f"{path} exists; choose another name, or remove it first")
-    network, info = read(source if str(source) in NAMES else found(source), name)
+    network, info = read(source if str(source) in TORCHVISION else found(source), name)
     if target.suffix == ".xml":
         what = write_openvino(network, info, target)
     else:
@@ -39,7 +38,7 @@ def read(source: Path, name: str | None) -> tuple[nn.Module, WeightsInfo]:
     """The network of a file. Raises DataError, WeightsError."""
     if source.suffix == ".safetensors":
         return load_weights(source)
-    if str(source) in NAMES:
+    if str(source) in TORCHVISION:
         return loaded(convert(None, str(source)))
     if name is None:
         raise DataError(f"{source} does not say what network it is of; name it, as --name deeplabv3_resnet50")
@@ -59,7 +58,7 @@ def write_openvino(network: nn.Module, info: WeightsInfo, target: Path) -> str:
     Raises EngineError.
     """
     model, (width, height) = MaskModel(network, info), info.input_sizes[0]
-    graph = converted(model, width, height)
+    graph = shaped(converted(model, width, height), width, height)
     target.parent.mkdir(parents=True, exist_ok=True)
     import_openvino().save_model(graph, target, compress_to_fp16=False)
     plane = f"float32 (1, 1, {height}, {width})"

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from segnet.light import MOST_KEPT, UNKNOWN
+from segnet.architectures import UNKNOWN
+from segnet.light import MOST_KEPT
 
 FRESH = 0.65  # share of pictures without a frame before
 STILL = 0.45  # share of the others in which nothing moves but the noise

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from segnet.architectures import LightConfig
 from segnet.inference import Segmenter
-from segnet.light import LightConfig
 from segnet.weights import WeightsInfo
 from training.config import TrainConfig
 from training.data import Batches, find_pairs

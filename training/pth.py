@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from segnet.architectures import TORCHVISION, TorchvisionConfig
 from segnet.classes import PERSON, VOC_CLASSES
-from segnet.deeplab import NAMES, TorchvisionConfig
 from segnet.weights import IMAGENET_MEAN, IMAGENET_STD, WeightsError, WeightsInfo, outline
 
 TRAINED = "COCO_WITH_VOC_LABELS_V1"  # on the pictures of COCO that show VOC's classes
@@ -21,10 +21,10 @@ INPUT_SIZES = ((320, 192), (512, 288))
 
 def convert(path: Path | None, name: str) -> tuple[dict[str, Tensor], WeightsInfo]:
     """Tensors and description for save_weights, from a .pth of one of torchvision's networks for VOC's 21 classes
-    (`name` is in deeplab.NAMES); without a path, from torchvision's own, which is downloaded. Raises WeightsError.
+    (`name` is in TORCHVISION); without a path, from torchvision's own, which is downloaded. Raises WeightsError.
     """
-    if name not in NAMES:
-        raise WeightsError(f"{name} is not one of torchvision's networks known here: {', '.join(NAMES)}")
+    if name not in TORCHVISION:
+        raise WeightsError(f"{name} is not one of torchvision's networks known here: {', '.join(TORCHVISION)}")
     from torchvision.models import get_model_weights  # type: ignore[import-untyped]
 
     theirs = get_model_weights(name)[TRAINED]

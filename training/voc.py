@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from segnet.architectures import ARCHITECTURES
+from segnet.architectures import ARCHITECTURES, DeconvConfig
 from segnet.classes import VOC_CLASSES
-from segnet.deconvnet import DeconvConfig, DeconvNet, load_vgg16_bn
+from segnet.deconvnet import DeconvNet, load_vgg16_bn
 from segnet.inference import input_size
 from segnet.proposals import segment, windows
 from segnet.weights import IMAGENET_MEAN, IMAGENET_STD, WeightsInfo

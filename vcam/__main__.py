@@ -8,9 +8,11 @@ import errno
 import io
 import json
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
@@ -116,7 +118,7 @@ def parser() -> Parser:
         required=True,
         help="folder for the results",
     )
-    add_settings(image_parser, "look", "network")
+    add_settings(image_parser, "look", "framing", "network")
     video_parser = command("video", video, "a video file with its background blurred, sound kept")
     video_parser.add_argument("video", metavar="IN", type=Path, help="the video to read")
     video_parser.add_argument(
@@ -127,16 +129,13 @@ def parser() -> Parser:
         required=True,
         help=".mp4, .mkv or .mov to write",
     )
-    add_settings(video_parser, "look", "network")
+    add_settings(video_parser, "look", "framing", "network")
     command(
         "devices",
         list_devices,
         "webcams and virtual cameras of this machine, with their formats",
     )
-    bench_parser = command("bench", bench, "what a frame costs on this machine, stage by stage")
-    bench_parser.add_argument("--frames", type=int, default=200, help="frames to measure (default: 200)")
-    bench_parser.add_argument("--json", action="store_true", help="rows as JSON instead of a table")
-    add_settings(bench_parser, "output", "look", "network")
+    add_bench(command("bench", bench, "what a frame costs on this machine, stage by stage, and how soon it begins"))
     add_commands(command)
     for name, text in MACHINE.items():
         added = command(name, look_at_machine, text)
@@ -145,6 +144,20 @@ def parser() -> Parser:
     for name, text in TRAINING.items():
         commands.add_parser(name, help=text, add_help=False)
     return top
+
+
+def add_bench(command: Parser) -> None:
+    """The options of bench."""
+    command.add_argument("--frames", type=int, default=200, help="frames to measure (default: 200)")
+    command.add_argument(
+        "--sizes", metavar="WxH,...", help="sizes of the picture (default: output.width x output.height)"
+    )
+    command.add_argument("--engines", metavar="X,...", help="engines: torch, openvino, auto (default: network.engine)")
+    command.add_argument("--compare", action="store_true", help="beside it what most Python programs do, and ratios")
+    how = command.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="rows as JSON instead of tables")
+    how.add_argument("--markdown", action="store_true", help="a page that also tells of this machine")
+    add_settings(command, "output", "look", "framing", "network")
 
 
 def add_settings(command: Parser, *sections: str) -> None:
@@ -226,7 +239,8 @@ def image(arguments: argparse.Namespace, settings: Settings) -> int:
         arguments.pictures,
         arguments.out,
         load_network(settings.network),
-        settings.look.blur,
+        settings.look,
+        settings.framing,
     ):
         print(path)
     return 0
@@ -241,7 +255,8 @@ def video(arguments: argparse.Namespace, settings: Settings) -> int:
         arguments.video,
         arguments.out,
         load_network(settings.network),
-        settings.look.blur,
+        settings.look,
+        settings.framing,
     )
     print(f"{arguments.out}: {frames} frames")
     return 0
@@ -257,24 +272,18 @@ def list_devices(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def bench(arguments: argparse.Namespace, settings: Settings) -> int:
     """Figures."""
-    from vcam import bench as parts
-    from vcam.network import load_network
+    from vcam import speed, tables
 
     if not 1 <= arguments.frames <= MOST_FRAMES:
         raise SettingsError(f"--frames must be from 1 to {MOST_FRAMES}")
-    segment = load_network(settings.network)
-    parts.set_threads(settings.network.threads)
-    size = (settings.output.width, settings.output.height)
-    rows = parts.bench(
-        segment,
-        segment.engine,
-        segment.device,
-        size,
-        settings.look.blur,
-        arguments.frames,
-        parts.to_stderr,
-    )
-    print(json.dumps(rows, indent=2) if arguments.json else parts.table(rows))
+    sizes = [speed.parse_size(text) for text in (arguments.sizes or "").split(",") if arguments.sizes]
+    engines = [speed.parse_engine(text) for text in (arguments.engines or settings.network.engine).split(",")]
+    progress = partial(print, file=sys.stderr)
+    rows = speed.bench(settings, sizes or [settings.output], engines, arguments.frames, arguments.compare, progress)
+    if arguments.markdown:
+        print(tables.page(rows, shlex.join(["segblur", *sys.argv[1:]])))
+    else:
+        print(json.dumps(rows, indent=2) if arguments.json else tables.tables(rows))
     return 0
 
 
@@ -282,6 +291,9 @@ def main() -> int:
     """The exit code: 0, 1 for what is wrong with the world, 2 for the call, 78 for the settings."""
     # Read when OpenCV loads: a webcam that delivers nothing is noticed after one second instead of ten.
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "1")
+    # Read when it loads, here and in the worker: OpenCV's own OpenBLAS keeps a thread for each core, which spins after
+    # each small product and takes up to as much CPU time as all else that is done with a frame.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # what it warns of, we say in a sentence of our own
     keep_no_core()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing is left half-written; `run` has its own way

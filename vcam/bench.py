@@ -1,141 +1,255 @@
-"""`segblur bench`: what a frame costs, stage by stage, on real pictures."""
+"""What a frame costs, stage by stage, on real pictures, and how soon the first one is blurred: in a process that does
+nothing else, `python -m vcam.bench FOLDER SPAWNED`, which vcam/speed.py starts.
+"""
 
+import json
+import os
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vcam.camera import decode
-from vcam.compositor import compose
-from vcam.files import SAMPLE, VideoFile
-from vcam.frame import RawFrame, empty
-from vcam.mask import Segment, check
-from vcam.yuv import cover, small_rgb, to_bgr
+import vcam.worker  # noqa: F401 - what it takes to import is a part of the start
+from vcam.camera import FOURCC, decode
+from vcam.darkroom import Darkroom
+from vcam.errors import OutputError, SegBlurError
+from vcam.figures import resident
+from vcam.frame import I420, RawFrame, empty
+from vcam.framing import View, framed, no_clearer
+from vcam.guard import Guard
+from vcam.laps import Laps
+from vcam.look import Look
+from vcam.mask import FrameMask, Segment, mask_or_none
+from vcam.ordinary import by_mediapipe, by_network, ordinary
+from vcam.settings import Settings
 
 Pixels = NDArray[Any]
+Row = dict[str, Any]  # figures of one kind of input, as JSON has them
+Marks = list[tuple[float, float]]  # time.perf_counter() and time.process_time(), at the start and after each stage
+Way = Callable[[int], Marks]  # takes the number of the frame
+
+KINDS = ("yuyv", "mjpeg")  # of input
 STAGES = ("decode", "resize", "network", "check", "compose")
-WARM_UP = 10
+ONE_GO = ("decode", "picture")  # where a GPU makes whole frames
+WARM_UP = 10  # frames
+BLOCK = 5  # frames of one recipe before it is the next one's turn, so that all suffer alike from what else runs
 
 
-def bench(
-    segment: Segment,
-    engine: str,
-    device: str,
-    size: tuple[int, int],
-    strength: float,
-    frames: int,
-    progress: Callable[[str], None],
-) -> list[dict[str, Any]]:
-    """One row for each kind of input: webcam buffer in memory to I420 in memory, `frames` of the bundled sample at
-    `size`. Times in milliseconds; cpu_ms is CPU time of the whole process for each frame.
+class Timed:
+    """The same network, with a mark before and after."""
+
+    def __init__(self, segment: Segment, mark: Callable[[], None]) -> None:
+        self._segment, self._mark = segment, mark
+
+    def size_for(self, width: int, height: int) -> tuple[int, int]:
+        """See Segment."""
+        return self._segment.size_for(width, height)
+
+    def __call__(self, picture: Pixels, previous: Pixels | None) -> Pixels:
+        """See Segment."""
+        self._mark()
+        try:
+            return self._segment(picture, previous)
+        finally:
+            self._mark()
+
+
+def our_way(segment: Segment, kind: str, buffers: list[Pixels], settings: Settings, troubles: set[str]) -> Way:
+    """What the worker does with a frame, from the webcam's buffer in memory to I420 in memory, with `buffers` in turn
+    as what the webcam delivers. Why a frame has no mask, if one has none, goes to `troubles`.
     """
-    rows = []
-    for kind, buffers in inputs(size).items():
-        progress(f"{kind} {size[0]}×{size[1]}: {frames} frames")
-        rows.append(measure(segment, engine, device, kind, buffers, size, strength, frames))
-    return rows
+    marks: Marks = []
+    timed = Timed(segment, lambda: marks.append(now()))
+    size = (settings.output.width, settings.output.height)
+    look, out = Look(troubles.add), empty(*size)
+    mask: FrameMask | None = None
+    view: View | None = None
+
+    def way(number: int) -> Marks:
+        nonlocal mask, view
+        marks[:] = [now()]
+        pixels = decoded(kind, buffers[number % len(buffers)], size)
+        marks.append(now())
+        frame = RawFrame(pixels, number, time.monotonic())
+        mask = mask_or_none(frame, timed, troubles.add, last=mask)
+        marks.append(now())
+        shown, kept, view = framed(frame, mask, view, settings.framing, settings.look.on)
+        look(shown, kept, no_clearer(settings.look, view), out=out)
+        marks.append(now())
+        return list(marks)
+
+    return way
 
 
-def inputs(size: tuple[int, int]) -> dict[str, list[Pixels]]:
-    """Frames of the sample as a webcam of this size would deliver them."""
-    with VideoFile(SAMPLE) as video:
-        pictures = [cover(to_bgr(pixels), *size) for number, pixels in enumerate(video.frames()) if number % 4 == 0]
-    jpeg = [cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].reshape(1, -1) for bgr in pictures]
-    return {
-        "yuyv": [np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2YUV_YUYV)) for bgr in pictures],
-        "mjpeg": jpeg,
-    }
+def one_go(network: Guard, kind: str, buffers: list[Pixels], settings: Settings, troubles: set[str]) -> Way:
+    """The same on a GPU where whole frames are made there, of which the host sees two stages, ONE_GO."""
+    size = (settings.output.width, settings.output.height)
+    darkroom, out = Darkroom(troubles.add, Laps(lambda facts: None)), empty(*size)
+
+    def way(number: int) -> Marks:
+        marks = [now()]
+        pixels = decoded(kind, buffers[number % len(buffers)], size)
+        marks.append(now())
+        darkroom(RawFrame(pixels, number, time.monotonic()), network, settings, out)
+        return [*marks, now()]
+
+    return way
 
 
-def measure(
-    segment: Segment,
-    engine: str,
-    device: str,
-    kind: str,
-    buffers: list[Pixels],
-    size: tuple[int, int],
-    strength: float,
-    frames: int,
-) -> dict[str, Any]:
-    """Time each stage of each frame."""
-    fourcc = {"yuyv": "YUYV", "mjpeg": "MJPG"}[kind]
-    times = np.zeros((frames, len(STAGES)))
-    out, pixels = empty(*size), empty(*size)
-    net_size = segment.size_for(*size)
-    cpu, soft = 0.0, None
-    for number in range(-WARM_UP, frames):
-        if number == 0:
-            cpu = time.process_time()
-        marks = [time.perf_counter()]
-        decode(buffers[number % len(buffers)], fourcc, pixels)
-        marks.append(time.perf_counter())
-        small = small_rgb(pixels, net_size)
-        marks.append(time.perf_counter())
-        soft = segment(small, soft)
-        marks.append(time.perf_counter())
-        mask = check(soft, net_size, number)
-        marks.append(time.perf_counter())
-        compose(RawFrame(pixels, number, 0.0), mask, strength, out=out)
-        marks.append(time.perf_counter())
-        if number >= 0:
-            times[number] = np.diff(marks) * 1e3
+def decoded(kind: str, data: Pixels, size: tuple[int, int]) -> I420:
+    """As the webcam's reader has it. Raises OutputError."""
+    pixels = empty(*size)
+    if not decode(data, FOURCC[kind], pixels):
+        raise OutputError("a frame of the bundled sample can't be decoded; install segblur again")
+    return pixels
+
+
+def now() -> tuple[float, float]:
+    """Seconds that passed, and seconds of CPU time of all threads."""
+    return time.perf_counter(), time.process_time()
+
+
+def measure(way: Way, frames: int, stages: Sequence[str] = STAGES) -> Row:
+    """Figures of `frames` frames: times in milliseconds, CPU time of all threads, memory in megabytes of 10⁶ bytes.
+    `stages` are medians of the time that passes, `cpu_stages` and `cpu_ms` of CPU time, which other programs lengthen
+    less: they only empty the caches. `cpu_mean_ms` has what happens now and then, too.
+    """
+    for number in range(WARM_UP):
+        way(number)
+    cpu = time.process_time()
+    spent = np.array([np.diff(way(number), axis=0) for number in range(frames)]) * 1e3  # frames, stages, both clocks
     cpu = time.process_time() - cpu
-    total = times.sum(1)
-    p50, p95, p99 = (round(float(np.percentile(total, q)), 2) for q in (50, 95, 99))
+    p50, p95, p99 = (round(float(np.percentile(spent[..., 0].sum(1), q)), 2) for q in (50, 95, 99))
     return {
-        "device": device,
-        "engine": engine,
-        "input": kind,
-        "width": size[0],
-        "height": size[1],
         "frames": frames,
         "p50_ms": p50,
         "p95_ms": p95,
         "p99_ms": p99,
-        "cpu_ms": round(cpu * 1e3 / frames, 2),
-        "rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-        "stages": {name: round(float(np.median(times[:, i])), 2) for i, name in enumerate(STAGES)},
+        "cpu_ms": round(float(np.median(spent[..., 1].sum(1))), 2),
+        "cpu_mean_ms": round(cpu * 1e3 / frames, 2),
+        "rss_mb": megabytes(resident(os.getpid())),
+        "peak_mb": megabytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024),
+        "stages": dict(zip(stages, np.median(spent[..., 0], axis=0).round(2).tolist(), strict=True)),
+        "cpu_stages": dict(zip(stages, np.median(spent[..., 1], axis=0).round(2).tolist(), strict=True)),
     }
 
 
-def table(rows: list[dict[str, Any]]) -> str:
-    """The rows for people; milliseconds, the stages' medians."""
-    head = [
-        "device",
-        "engine",
-        "input",
-        "size",
-        *STAGES,
-        "p50",
-        "p95",
-        "p99",
-        "CPU",
-        "peak MB",
-    ]
-    body = [
-        [
-            row["device"], row["engine"], row["input"], f"{row['width']}×{row['height']}",
-            *(f"{row['stages'][name]:.2f}" for name in STAGES),
-            *(f"{row[name]:.2f}" for name in ("p50_ms", "p95_ms", "p99_ms", "cpu_ms")), str(row["rss_mb"]),
-        ]
-        for row in rows
-    ]  # fmt: skip
-    widths = [max(len(line[i]) for line in [head, *body]) for i in range(len(head))]
-    return "\n".join(
-        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in [head, *body]
-    )
+def megabytes(size: int) -> int:
+    """Of 10⁶ bytes."""
+    return round(size / 1e6)
 
 
-def set_threads(threads: int) -> None:
-    """The same number for OpenCV as for the network, so that CPU figures mean something."""
-    cv2.setNumThreads(threads)
+def compare(ways: Mapping[str, Callable[[int], object]], frames: int) -> dict[str, Row]:
+    """CPU time of all threads and time that passes, in milliseconds, medians of all frames, and `ratio`: how many times
+    the CPU time of the first one each way takes. In turns of BLOCK frames, so that what else the machine does harms all
+    alike.
+    """
+    spent: dict[str, list[NDArray[Any]]] = {name: [] for name in ways}
+    for way in ways.values():
+        way(0)
+    for block in range(max(1, round(frames / BLOCK))):
+        for name, way in ways.items():
+            for number in range(block * BLOCK, (block + 1) * BLOCK):
+                began = np.array(now())
+                way(number)
+                spent[name].append(now() - began)
+    medians = {name: np.median(times, axis=0) * 1e3 for name, times in spent.items()}
+    ours = next(iter(medians.values()))[1]
+    return {
+        name: {"cpu_ms": round(float(cpu), 2), "p50_ms": round(float(wall), 2), "ratio": round(float(cpu / ours), 2)}
+        for name, (wall, cpu) in medians.items()
+    }
 
 
-def to_stderr(line: str) -> None:
-    """Progress, out of the way of the results."""
-    print(line, file=sys.stderr)
+def recipes(
+    segment: Segment, kind: str, buffers: list[Pixels], size: tuple[int, int]
+) -> Iterator[tuple[str, Callable[[int], I420]]]:
+    """The ordinary ways to do the same, with their names: with this network and, where it is installed, MediaPipe."""
+    finders = {"ordinary, the same network": by_network(segment), "ordinary, MediaPipe Selfie": by_mediapipe()}
+    for name, find in finders.items():
+        if find is not None:
+            yield (
+                name,
+                lambda number, find=find: ordinary(buffers[number % len(buffers)], FOURCC[kind], find, size),  # type: ignore[misc]
+            )
+
+
+def run(folder: Path, spawned: float) -> list[Row]:
+    """The rows of the task in `folder`, for a process that was started at `spawned`, time.monotonic(). Raises
+    SettingsError, and what the engine raises.
+    """
+    from vcam.network import load_guarded
+
+    task = json.loads((folder / "task.json").read_text())
+    settings = Settings.model_validate(task["settings"])
+    size = (settings.output.width, settings.output.height)
+    imported = time.monotonic()
+    cv2.setNumThreads(1)  # as in the worker
+    network = load_guarded(settings.network, settings.output)
+    segment, frames = network.segmenter, network.frames
+    loaded = time.monotonic()
+    inputs, troubles = read_inputs(folder), {kind: set[str]() for kind in KINDS}
+    ways = {
+        kind: our_way(segment, kind, inputs[kind], settings, troubles[kind])
+        if frames is None
+        else one_go(network, kind, inputs[kind], settings, troubles[kind])
+        for kind in KINDS
+    }
+    ways[KINDS[0]](0)
+    startup = {
+        "import_s": round(imported - spawned, 2),
+        "network_s": round(loaded - imported, 2),
+        "total_s": round(time.monotonic() - spawned, 2),
+        "cpu_s": round(time.process_time(), 2),
+        "rss_mb": megabytes(resident(os.getpid())),
+    }
+    about = {"device": segment.device, "engine": segment.engine, "width": size[0], "height": size[1]}
+    rows: dict[str, Row] = {kind: {**about, "input": kind, "startup": startup} for kind in KINDS}
+    if task["frames"]:
+        for kind, way in ways.items():
+            rows[kind] |= measure(way, task["frames"], STAGES if frames is None else ONE_GO)
+            if frames is not None:
+                from vcam.gpuspeed import parts
+
+                pictures = [decoded(kind, data, size) for data in inputs[kind]]
+                rows[kind] |= {"gpu": parts(frames, pictures, settings.look.blur, task["frames"])}
+    if task["compare"]:  # only now: the others leave memory behind
+        for kind, way in ways.items():
+            others = dict(recipes(segment, kind, inputs[kind], size))
+            beside = compare({"SegBlur": way, **others}, task["frames"])
+            rows[kind] |= {"compare": beside, "ratio": min(beside[name]["ratio"] for name in others)}
+    for kind, reasons in troubles.items():
+        if reasons - {""}:
+            rows[kind]["trouble"] = min(reasons - {""})
+    return list(rows.values())
+
+
+def read_inputs(folder: Path) -> dict[str, list[Pixels]]:
+    """What a webcam would deliver, as vcam/speed.py wrote it: YUYV uint8 (H, W, 2), MJPEG uint8 (1, size)."""
+    files = sorted(folder.glob("*.jpg"))
+    return {
+        "yuyv": list(np.load(folder / "yuyv.npy")),
+        "mjpeg": [np.fromfile(file, np.uint8).reshape(1, -1) for file in files],
+    }
+
+
+def main() -> int:
+    """Leaves rows.json in the folder; or its exit code, with a sentence on stderr."""
+    folder = Path(sys.argv[1])
+    try:
+        rows = run(folder, float(sys.argv[2]))
+    except SegBlurError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    (folder / "rows.json").write_text(json.dumps(rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -139,6 +139,8 @@ def foreign() -> SegBlurError:
 def status_text(status: dict[str, Any]) -> str:
     """A status as a few lines for people."""
     rows = [("state", status["state"] + (f": {status['sentence']}" if status["sentence"] else ""))]
+    if status["settings"].get("look", {}).get("effect") == "off":
+        rows.append(("look", "the room is shown; hide it again with: segblur effect blur"))
     if status["fallback"]:
         rows.append(("fallback", status["fallback"]))
     for output in status["outputs"]:

@@ -12,14 +12,15 @@ import cv2
 import numpy as np
 
 from vcam.camera import WebCamera, choose_camera
-from vcam.compositor import compose
 from vcam.errors import CameraLostError, OutputError
 from vcam.files import SAMPLE, FileCamera, VideoFile, make_folder
 from vcam.frame import size_of
+from vcam.framing import View, framed, no_clearer
+from vcam.look import Look
 from vcam.loopback import find_loopback
 from vcam.mask import Complaints, Segment, mask_or_none
 from vcam.pictures import write_picture
-from vcam.settings import OutputSettings, Settings
+from vcam.settings import OutputSettings, Settings, for_camera
 from vcam.v4l2 import Device
 from vcam.video import blur_video
 from vcam.worker import Camera
@@ -73,18 +74,21 @@ def window_works() -> bool:
 
 def show_window(settings: Settings, webcam: Path | None, segment: Segment, frames: int | None = None) -> int:
     """The live result in a window until q, Escape or its close button, or for so many frames; how many were shown.
-    Raises CameraLostError.
+    Raises CameraLostError, SettingsError.
     """
     complain = Complaints(lambda reason: print(f"segblur: {reason}", file=sys.stderr))
     os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")  # it misses fonts that it does not need
-    shown, mask = 0, None
+    for_camera(settings.look)
+    shown, mask, look = 0, None, Look(complain)
+    view: View | None = None
     with open_source(settings, webcam) as camera:
         cv2.namedWindow(WINDOW, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         while frames is None or shown < frames:
             frame = camera.read()
             if frame is not None:
                 mask = mask_or_none(frame, segment, complain, last=mask)
-                safe = compose(frame, mask, settings.look.blur)
+                part, kept, view = framed(frame, mask, view, settings.framing, settings.look.on)
+                safe = look(part, kept, no_clearer(settings.look, view))
                 if not shown:
                     cv2.resizeWindow(WINDOW, *size_of(safe.pixels))
                 cv2.imshow(WINDOW, to_bgr(safe.pixels))
@@ -110,7 +114,7 @@ def write_demo(settings: Settings, segment: Segment, folder: Path) -> tuple[Path
     """
     video, page = folder / "segblur-demo.mp4", folder / "segblur-demo.jpg"
     make_folder(folder)
-    count = blur_video(SAMPLE, video, segment, settings.look.blur)
+    count = blur_video(SAMPLE, video, segment, settings.look, settings.framing)
     with VideoFile(SAMPLE) as before, VideoFile(video) as after:
         wanted = {round(count * part) for part in (0.1, 0.35, 0.6, 0.85)}
         pairs = [

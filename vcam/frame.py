@@ -26,8 +26,8 @@ _SEAL = object()
 @dataclass(frozen=True)
 class SafeFrame:
     """A picture that may leave: a composite by the mask of that very frame, a wholly blurred frame, or a
-    placeholder. Only `seal` makes one; only the compositor, the placeholder painter and the keeper's end of
-    the slots call that (tests/test_imports.py).
+    placeholder. Only `seal` makes one; only the compositors (compositor.py, on a GPU gpu.py), the placeholder
+    painter and the keeper's end of the slots call that (tests/test_imports.py).
     """
 
     pixels: I420 = field(repr=False)

@@ -2,14 +2,20 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
+from vcam.compositor import compose
+from vcam.effects import Blur
 from vcam.errors import SettingsError
 from vcam.frame import RawFrame, empty
-from vcam.mask import FrameMask, MaskError, Segment, find_mask
+from vcam.mask import FrameMask, MaskError, Segment, find_mask, mask_or_none
 from vcam.yuv import Pixels, from_bgr
+
+if TYPE_CHECKING:
+    from vcam.gpu import Frames
 
 PICTURE = Path(__file__).parent / "sample" / "golden.jpg"  # a frame of signing.mkv, cut to the shape of most webcams
 MASK = PICTURE.with_suffix(".png")  # by the shipped weights at their fine size, and looked at; white is the man
@@ -17,6 +23,7 @@ MASK = PICTURE.with_suffix(".png")  # by the shipped weights at their fine size,
 # quarter of their parameters 0.98, the shipped weights with noise of 0.4 of their own deviation added 0.89 or more. An
 # ellipse in the right place has 0.68, the best box 0.58, the mask mirrored 0.56.
 LEAST = 0.7
+STRENGTH = 0.5  # of the blur in which two ways of making a picture are compared
 REMEDY = "take other weights, or train these longer"
 
 
@@ -40,6 +47,26 @@ def check_golden(segment: Segment, keep: Sequence[str]) -> None:
                 f"network.weights: this network does not find the man in the golden picture "
                 f"(IoU {found:.2f}, at least {LEAST} is needed); {REMEDY}"
             )
+
+
+def golden_difference(frames: "Frames", segment: Segment, size: tuple[int, int]) -> float:
+    """How far what is made of the golden picture in one go is, on average and in grey levels, from what is made of it
+    step by step, for frames of (width, height); of two frames the worse. Infinite where only one of them trusts the
+    mask. Raises whatever either raises.
+    """
+    picture, pixels, worst = cv2.imread(str(PICTURE)), empty(*size), 0.0
+    assert picture is not None  # check_golden has seen it
+    from_bgr(picture, pixels)
+    mask: FrameMask | None = None
+    for sequence in range(2):
+        frame = RawFrame(pixels, sequence, captured=0.0)
+        mask = mask_or_none(frame, segment, lambda reason: None, mask)
+        made = frames(pixels, STRENGTH, goes_on=sequence > 0)
+        if bool(made.trouble) != (mask is None):
+            return float("inf")
+        slowly = compose(frame, mask, Blur(STRENGTH))
+        worst = max(worst, float(np.mean(cv2.absdiff(made.picture.pixels, slowly.pixels))))
+    return worst
 
 
 def overlap(mask: FrameMask, truth: Pixels) -> float:

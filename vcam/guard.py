@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from segnet.weights import DEFAULT
 from vcam.errors import DeviceLostError
+from vcam.frame import I420, RawFrame
 from vcam.settings import NetworkSettings
 
 if TYPE_CHECKING:
     from segnet.inference import Segmenter
+    from vcam.gpu import Frames, Made
 
 FAILURES = 10  # frames in a row that a GPU may fail at; each of them is blurred whole
 
@@ -18,11 +21,10 @@ FAILURES = 10  # frames in a row that a GPU may fail at; each of them is blurred
 class Guard:
     """The same network, that gives up its device."""
 
-    def __init__(self, segmenter: "Segmenter", settings: NetworkSettings) -> None:
-        self.segmenter = segmenter
+    def __init__(self, segmenter: "Segmenter", settings: NetworkSettings, frames: "Frames | None" = None) -> None:
+        """`frames` makes pictures by this network in one go."""
+        self.segmenter, self.frames = segmenter, frames
         self._failures, self._lost = 0, ""
-        from segnet.weights import DEFAULT  # torch, which is there by now
-
         path = settings.weights or DEFAULT
         self.about = {
             "weights": str(path) if settings.weights else "shipped",
@@ -48,6 +50,16 @@ class Guard:
             raise
         self._failures = 0
         return mask
+
+    def make(self, frame: RawFrame, strength: float, goes_on: bool, out: I420) -> "Made":
+        """The frame in one go, as Frames has it. Raises DeviceLostError."""
+        assert self.frames is not None
+        try:
+            return self.frames(frame.pixels, strength, goes_on, out)
+        except Exception as error:
+            raise DeviceLostError(
+                f"the picture can't be made on {self.segmenter.device} ({type(error).__name__}: {error})"
+            ) from error
 
     def check(self) -> None:
         """Raises DeviceLostError where the device must be taken for lost. On a CPU nothing is."""

@@ -15,6 +15,7 @@ LOW, HIGH = 0.3, 0.65  # below: background, above: person, between: a soft edge
 MOST = 0.9  # share of the picture that a person may cover; more is taken for a failure
 UNDECIDED = 0.3  # share of the picture that may be neither; more is taken for a failure
 HOLE = 0.005  # share of the picture that a hole may cover to be filled
+FILLS = 8  # areas of background that are told one by one; of more, as noise has, all at once
 FLAT = 0.01  # a mask that varies less than this over the picture says nothing
 CUT = 24  # mean change of a thumbnail, in grey levels, from which the frame before says nothing of this one
 THUMBNAIL = (32, 18)
@@ -92,31 +93,57 @@ def check(soft: NDArray[Any], size: tuple[int, int], sequence: int) -> FrameMask
     """The network's answer as a mask, if it is one for a picture of `size` (width, height). Raises MaskError."""
     if not isinstance(soft, np.ndarray) or soft.dtype != np.float32 or soft.shape != size[::-1]:
         raise MaskError(f"the network gave {getattr(soft, 'dtype', type(soft))} {getattr(soft, 'shape', '')}")
-    low, high = float(soft.min()), float(soft.max())
+    background, less = soft <= LOW, soft < HIGH
+    doubtful = (np.count_nonzero(less) - np.count_nonzero(background)) / soft.size
+    alpha = fill_doubtful_holes(soft, background, less) - np.float32(LOW)
+    alpha *= np.float32(1 / (HIGH - LOW))
+    np.clip(alpha, 0.0, 1.0, out=alpha)
+    demand(float(soft.min()), float(soft.max()), doubtful, float(alpha.mean()))
+    return FrameMask(alpha, sequence)
+
+
+def demand(low: float, high: float, doubtful: float, kept: float) -> None:
+    """Raise MaskError where these are not the figures of a mask: lowest and highest value of the network's answer, and
+    the shares of the picture that it is undecided about and that it takes for a person.
+    """
     if not 0.0 <= low <= high <= 1.0:  # not true of NaN either
         raise MaskError(f"the network gave values from {low} to {high}")
     if high - low < FLAT and high > LOW:
         raise MaskError(f"the network gave {high:.2f} for the whole picture")
-    doubtful = float(np.count_nonzero((soft > LOW) & (soft < HIGH))) / soft.size
     if doubtful > UNDECIDED:
         raise MaskError(f"the network is undecided about {doubtful:.0%} of the picture")
-    alpha = np.clip((fill_doubtful_holes(soft) - LOW) / (HIGH - LOW), 0.0, 1.0)
-    if (kept := float(alpha.mean())) > MOST:
+    if kept > MOST:
         raise MaskError(f"the network took {kept:.0%} of the picture for a person")
-    return FrameMask(alpha, sequence)
 
 
-def fill_doubtful_holes(soft: NDArray[Any]) -> NDArray[Any]:
+def fill_doubtful_holes(soft: NDArray[Any], background: NDArray[Any], less: NDArray[Any]) -> NDArray[Any]:
     """The mask with small holes filled in which the network is nowhere sure to see background, as in a chequered
-    shirt. The gap under an arm is not one of them: there it is sure.
+    shirt. The gap under an arm is not one of them: there it is sure. `background`: bool (H, W), where it is sure;
+    `less`: where it is not sure of a person.
     """
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((soft < HIGH).astype(np.uint8), connectivity=4)
+    left_over = without_sure(background, less)
+    if not left_over.any():
+        return soft
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(left_over, connectivity=4)
     left, top, width, height, area = stats.T
     inside = (left > 0) & (top > 0) & (left + width < soft.shape[1]) & (top + height < soft.shape[0])
-    sure = np.bincount(labels[soft <= LOW], minlength=count)
+    sure = np.bincount(labels[background], minlength=count)
     holes = inside & (area <= HOLE * soft.size) & (sure == 0)
     holes[0] = False  # not a hole, but what is around them: the person
     return np.where(holes[labels], np.float32(1.0), soft) if holes.any() else soft
+
+
+def without_sure(background: NDArray[Any], less: NDArray[Any]) -> NDArray[Any]:
+    """Uint8 (H, W), 1 where `less` says so but for its first areas that are somewhere `background`: usually none is
+    left, which saves looking at each.
+    """
+    rest = less.astype(np.uint8)
+    for _ in range(FILLS):
+        row, column = divmod(int((background & rest.view(bool)).argmax()), less.shape[1])
+        if not (background[row, column] and rest[row, column]):
+            break
+        cv2.floodFill(rest, None, (column, row), (0,))
+    return rest
 
 
 class Complaints:

@@ -1,30 +1,34 @@
 """The network that the settings ask for, ready to run."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import current_thread, main_thread
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from segnet.classes import ClassError
-from segnet.conversion import Convert, apart, here
 from segnet.engines import EngineError
 from segnet.inference import Segmenter, load_segmenter
 from segnet.weights import DEFAULT, WeightsError, read_info
 from vcam.errors import SettingsError
-from vcam.golden import check_golden
+from vcam.golden import check_golden, golden_difference
+from vcam.guard import Guard
 from vcam.settings import NetworkSettings, OutputSettings
 
+if TYPE_CHECKING:
+    from vcam.gpu import Frames
+
+log = logging.getLogger("segblur.network")
+
+MOST_DIFFERENT = 1.0  # grey levels on average; in half precision a GPU's pictures differ by a tenth of that or two
 WARM_UP = 3  # frames: the first at a size makes the engine for it, the next ones find its memory
 
 
-def load_network(settings: NetworkSettings, convert: Convert | None = None) -> Segmenter:
-    """`convert` is load_segmenter's. Raises SettingsError for weights that can't be used, for classes that they don't
-    know, and for an engine or a device that is not there.
+def load_network(settings: NetworkSettings) -> Segmenter:
+    """Without torch, where OpenVINO runs it. Raises SettingsError for weights that can't be used, for classes that they
+    don't know, and for an engine or a device that is not there.
     """
-    torch.set_num_threads(settings.threads)
-    torch.backends.nnpack.set_flags(False)  # type: ignore[no-untyped-call]  # it complains on old CPUs, at every convolution
     path = settings.weights or DEFAULT
     with translated(settings):
         return load_segmenter(
@@ -33,7 +37,7 @@ def load_network(settings: NetworkSettings, convert: Convert | None = None) -> S
             device=settings.device,
             size=read_info(path).size_named(settings.size),
             keep=settings.keep,
-            convert=convert,
+            threads=settings.threads,
         )
 
 
@@ -41,9 +45,7 @@ def load_checked(settings: NetworkSettings, output: OutputSettings) -> Segmenter
     """The same, seen to find a man in a picture, and warmed up for frames of the output's size: the first of them
     takes no longer than the others. Raises SettingsError, and whatever the engine raises.
     """
-    # In a thread beside the frames nothing may hold the interpreter up for long; the first network holds up nobody.
-    convert = here if current_thread() is main_thread() else apart
-    segmenter = load_network(settings, convert)
+    segmenter = load_network(settings)
     with translated(settings):
         check_golden(segmenter, settings.keep)
         width, height = segmenter.size_for(output.width, output.height)
@@ -51,6 +53,31 @@ def load_checked(settings: NetworkSettings, output: OutputSettings) -> Segmenter
         for _ in range(WARM_UP):
             mask = segmenter(picture, mask)
     return segmenter
+
+
+def load_guarded(settings: NetworkSettings, output: OutputSettings) -> Guard:
+    """The same under watch, and on a CUDA GPU with what makes whole frames of the output's size there."""
+    segmenter = load_checked(settings, output)
+    return Guard(segmenter, settings, whole_frames(segmenter, output) if segmenter.device == "cuda" else None)
+
+
+def whole_frames(segmenter: Segmenter, output: OutputSettings) -> "Frames | None":
+    """What makes whole frames of the output's size by the network that torch runs, where it runs it. None, and a
+    warning, where its pictures are not those that the network and the compositor make one after the other. Raises
+    RuntimeError where the GPU can't.
+    """
+    from segnet.torchengine import TorchEngine
+    from vcam.gpu import Frames
+
+    size = output.width, output.height
+    seen = segmenter.size_for(*size)
+    engine = segmenter.engine_for(*seen)
+    assert isinstance(engine, TorchEngine)
+    frames = Frames(engine.model, engine.model.remembers, seen, size, segmenter.device)
+    if (difference := golden_difference(frames, segmenter, size)) > MOST_DIFFERENT:
+        log.warning("%s makes other pictures than the CPU, by %.1f grey levels: not used", segmenter.device, difference)
+        return None
+    return frames
 
 
 @contextmanager

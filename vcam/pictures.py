@@ -1,4 +1,4 @@
-"""`segblur image`: for each picture its mask, the blurred picture, and a sheet of both beside the original."""
+"""`segblur image`: for each picture its mask, the picture with the effect, and a sheet of both beside the original."""
 
 import sys
 from collections.abc import Callable
@@ -10,20 +10,28 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vcam.compositor import compose
+from vcam.backdrop import check_look
+from vcam.edge import cut_out
 from vcam.errors import OutputError, PictureError
 from vcam.files import make_folder, read_picture, whole
-from vcam.frame import RawFrame, empty
-from vcam.mask import Segment, mask_or_none
+from vcam.frame import RawFrame, empty, planes
+from vcam.framing import AS_FILMED, framed, no_clearer
+from vcam.look import Look
+from vcam.mask import FrameMask, Segment, mask_or_none
+from vcam.rim import relit
+from vcam.settings import FramingSettings, LookSettings
 from vcam.yuv import from_bgr, to_bgr
 
 LONGEST_JPEG = 65_000  # pixels of a side
 Pixels = NDArray[Any]  # uint8 (H, W, 3) BGR, or (H, W)
 
 
-def blur_pictures(paths: list[Path], folder: Path, segment: Segment, strength: float) -> list[Path]:
-    """Write NAME.mask.png (8-bit grey, 255 = kept), NAME.blurred.jpg and NAME.sheet.jpg for each NAME.*; the files
-    written. Raises PictureError before anything is written, or OutputError.
+def blur_pictures(
+    paths: list[Path], folder: Path, segment: Segment, look: LookSettings, framing: FramingSettings = AS_FILMED
+) -> list[Path]:
+    """Write NAME.mask.png (8-bit grey, 255 = kept), NAME.blurred.jpg (NAME.cutout.png with transparency, where
+    that is the effect) and NAME.sheet.jpg for each NAME.*; the files written. Raises PictureError before anything is
+    written, or OutputError.
     """
     stems = [path.stem for path in paths]
     twice = next((stem for stem in stems if stems.count(stem) > 1), None)
@@ -33,36 +41,40 @@ def blur_pictures(paths: list[Path], folder: Path, segment: Segment, strength: f
         # Read here already, so that a bad one among many is told before the first result is written.
         if max(read_picture(path).shape) > LONGEST_JPEG:
             raise PictureError(f"{path} has a side of more than {LONGEST_JPEG} pixels; scale it down")
-    results = {target.resolve() for path in paths for target in result_paths(path, folder)}
+    results = {target.resolve() for path in paths for target in result_paths(path, folder, look)}
     own = next((path for path in paths if path.resolve() in results), None)
     if own is not None:
         raise PictureError(f"{own} would be overwritten by a result; choose another folder")
+    check_look(look)
     make_folder(folder)
     written: list[Path] = []
     for path in paths:
-        written += write_results(path, folder, segment, strength)
+        written += write_results(path, folder, segment, look, framing)
     return written
 
 
-def result_paths(path: Path, folder: Path) -> tuple[Path, Path, Path]:
-    """Where mask, blurred picture and sheet go."""
+def result_paths(path: Path, folder: Path, look: LookSettings) -> tuple[Path, Path, Path]:
+    """Where mask, picture with the effect and sheet go."""
     return (
         folder / f"{path.stem}.mask.png",
-        folder / f"{path.stem}.blurred.jpg",
+        folder / f"{path.stem}.{'cutout.png' if look.effect == 'transparent' else 'blurred.jpg'}",
         folder / f"{path.stem}.sheet.jpg",
     )
 
 
-def write_results(path: Path, folder: Path, segment: Segment, strength: float) -> list[Path]:
+def write_results(
+    path: Path, folder: Path, segment: Segment, look: LookSettings, framing: FramingSettings
+) -> list[Path]:
     """The three files of one picture. Raises PictureError, OutputError."""
     bgr = read_picture(path)
-    mask, blurred = blur_picture(bgr, segment, strength, partial(complain, path))
-    sheet = np.hstack([bgr, np.asarray(cv2.cvtColor(mask, cv2.COLOR_GRAY2BGR)), blurred])
+    mask, result = blur_picture(bgr, segment, look, partial(complain, path), framing)
+    shown = result if result.shape[2] == 3 else on_squares(result)
+    sheet = np.hstack([bgr, np.asarray(cv2.cvtColor(mask, cv2.COLOR_GRAY2BGR)), shown])
     if sheet.shape[1] > LONGEST_JPEG:
         height = max(1, sheet.shape[0] * LONGEST_JPEG // sheet.shape[1])
         sheet = np.asarray(cv2.resize(sheet, (LONGEST_JPEG, height), interpolation=cv2.INTER_AREA))
-    targets = result_paths(path, folder)
-    for target, image in zip(targets, (mask, blurred, sheet), strict=True):
+    targets = result_paths(path, folder, look)
+    for target, image in zip(targets, (mask, result, sheet), strict=True):
         write_picture(target, image)
     return list(targets)
 
@@ -74,10 +86,15 @@ def complain(path: Path, reason: str) -> None:
 
 
 def blur_picture(
-    bgr: Pixels, segment: Segment, strength: float, complain: Callable[[str], None]
+    bgr: Pixels,
+    segment: Segment,
+    look: LookSettings,
+    complain: Callable[[str], None],
+    framing: FramingSettings = AS_FILMED,
 ) -> tuple[Pixels, Pixels]:
-    """The mask, uint8 (H, W), and the blurred picture, uint8 (H, W, 3) BGR. Where there is no mask to be trusted it
-    is 0 everywhere, all is blurred, and `complain` is told why.
+    """What is shown of each pixel, uint8 (H, W), and the picture with the effect, uint8 (H, W, 3) BGR, or BGRA where
+    that is transparency. Where there is no mask to be trusted the first is 0 everywhere, the effect is all over the
+    picture, and `complain` is told why. Raises PictureError for the effect's own file.
     """
     height, width = bgr.shape[:2]
     even = np.asarray(cv2.copyMakeBorder(bgr, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE))
@@ -85,10 +102,37 @@ def blur_picture(
     from_bgr(even, pixels)
     frame = RawFrame(pixels, sequence=1, captured=0.0)
     mask = mask_or_none(frame, segment, complain)
-    blurred = to_bgr(compose(frame, mask, strength).pixels)
-    alpha = np.zeros((1, 1), np.float32) if mask is None else mask.alpha
-    full = np.asarray(cv2.resize(alpha, even.shape[1::-1], interpolation=cv2.INTER_LINEAR))
-    return np.rint(full[:height, :width] * 255).astype(np.uint8), blurred[:height, :width]
+    frame, mask, view = framed(frame, mask, None, framing, look.on)
+    look = no_clearer(look, view)
+    shown = shares(frame, mask, look)
+    result = cutout(frame, shown) if look.effect == "transparent" else to_bgr(Look()(frame, mask, look).pixels)
+    return shown[:height, :width], result[:height, :width]
+
+
+def shares(frame: RawFrame, mask: FrameMask | None, look: LookSettings) -> Pixels:
+    """How much of each pixel the effect leaves, uint8 (H, W), as the compositor has it."""
+    luma = planes(frame.pixels)[0]
+    if mask is None:
+        return np.zeros_like(luma)
+    kept = 1.0 - mask.alpha if look.on == "person" else mask.alpha
+    return np.asarray(np.rint(cut_out(kept, luma).whole() * 255), np.uint8)
+
+
+def cutout(frame: RawFrame, shown: Pixels) -> Pixels:
+    """The frame with `shown` as its transparency, uint8 (H, W, 4) BGRA."""
+    pixels = relit(frame.pixels, shown.astype(np.float32) / 255, frame.pixels, clean=1.0, wrap=0.0)
+    # No more of a pixel's colour is in the file than its transparency shows: else the room could be brought back.
+    visible = np.rint(to_bgr(pixels) * (shown[..., None] / 255.0))
+    colours = np.rint(visible * 255 / np.maximum(shown, 1)[..., None]).clip(0, 255).astype(np.uint8)
+    return np.dstack([colours, shown])
+
+
+def on_squares(cutout: Pixels) -> Pixels:
+    """BGRA before light and dark squares, as BGR."""
+    height, width = cutout.shape[:2]
+    squares = np.where(np.add.outer(np.arange(height) // 16, np.arange(width) // 16) % 2, 255.0, 204.0)[..., None]
+    alpha = cutout[..., 3:] / 255.0
+    return np.rint(cutout[..., :3] * alpha + squares * (1.0 - alpha)).astype(np.uint8)
 
 
 def write_picture(path: Path, image: Pixels) -> None:

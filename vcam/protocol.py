@@ -46,9 +46,10 @@ class Argument(NamedTuple):
 
     kind: str
     help: str
-    default: Any = None  # None: the argument is needed
+    default: Any = None  # None: the argument is needed, unless it is optional
     least: float = -math.inf
     most: float = math.inf
+    optional: bool = False
 
 
 class Command(NamedTuple):
@@ -89,8 +90,15 @@ COMMANDS = {
         {"device": Argument("text", "as the setting camera.device: a path, part of a name, or auto")},
     ),
     "effect": Command(
-        "changes the look until the service ends, without writing it to the settings file",
-        {"blur": Argument("number", "strength of the blur", None, 0.2, 1.0)},
+        "changes the look until the service ends, without writing it to the settings file; what is not said stays",
+        {
+            "effect": Argument("text", "as the setting look.effect; or off, which shows the room", optional=True),
+            "blur": Argument("number", "strength, as look.blur", None, 0.2, 1.0, optional=True),
+            "on": Argument("text", "as look.on", optional=True),
+            "colour": Argument("text", "as look.colour", optional=True),
+            "picture": Argument("file", "as look.picture, which effect picture shows", optional=True),
+            "video": Argument("file", "as look.video, which effect video shows", optional=True),
+        },
     ),
 }
 
@@ -117,14 +125,20 @@ def is_value(value: object) -> bool:
 
 
 def is_weights(value: object) -> bool:
-    """Whether it is a word or a path that does not depend on anybody's current folder."""
-    return is_text(value) and (value in ("list", "rollback", "shipped") or str(value).startswith("/"))
+    """Whether it is a file or one of the words."""
+    return is_file(value) or value in ("list", "rollback", "shipped")
+
+
+def is_file(value: object) -> bool:
+    """Whether it is a path that does not depend on anybody's current folder."""
+    return is_text(value) and str(value).startswith("/")
 
 
 KINDS: dict[str, tuple[Callable[[object], bool], str]] = {
     "text": (is_text, "text in one line"),
     "number": (is_number, "a number"),
     "value": (is_value, "text in one line, a number, true, false or a list of texts"),
+    "file": (is_file, "the absolute path of a file"),
     "weights": (is_weights, "the absolute path of a file, or one of list, rollback, shipped"),
 }
 
@@ -168,6 +182,8 @@ def check(do: str, arguments: dict[str, Any]) -> dict[str, Any]:
             raise BadRequestError(f"{do} takes {takes}", "argument")
     checked = {}
     for name, argument in known.items():
+        if argument.optional and name not in arguments:
+            continue
         value = arguments.get(name, argument.default)
         fits, words = KINDS[argument.kind]
         if argument.most < math.inf:
@@ -175,6 +191,8 @@ def check(do: str, arguments: dict[str, Any]) -> dict[str, Any]:
         if not fits(value) or (argument.kind == "number" and not argument.least <= value <= argument.most):
             raise BadRequestError(f"{do} needs {name}: {words}", "argument")
         checked[name] = value
+    if known and not checked:
+        raise BadRequestError(f"{do} needs {' or '.join(known)}", "argument")
     return checked
 
 

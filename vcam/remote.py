@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from vcam import client
+from vcam.errors import SettingsError
 
+EFFECTS = "blur, bokeh, pixelate, grey, dim, colour, picture or video; off shows the room"
+WITH_MORE = ("colour", "picture", "video")  # effects that a word may follow
+FILES = ("look.picture", "look.video")
 LOADING = 180.0  # seconds that the service may take to answer where a network has to be loaded
 
 
@@ -36,7 +40,10 @@ def add_commands(command: Add) -> None:
     command("pause", pause, "show a placeholder instead of the picture, with the webcam off")
     command("resume", resume, "show the picture again")
     parser = command("effect", effect, "change the look until the service ends")
-    parser.add_argument("--blur", type=float, required=True, help="strength, 0.2 to 1")
+    parser.add_argument("effect", nargs="?", help=EFFECTS)
+    parser.add_argument("more", metavar="what", nargs="?", help="the colour, or the file of the picture or video")
+    parser.add_argument("--blur", type=float, help="strength, 0.2 to 1")
+    parser.add_argument("--on", help="background, or person: that is then hidden, and the room shown")
     parser = command("camera", camera, "take another webcam")
     parser.add_argument("device", help="a path, part of a name, or auto (segblur devices lists them)")
     parser = command("weights", weights, "other weights for the network, without a gap in the picture")
@@ -87,13 +94,18 @@ def done(answer: dict[str, Any]) -> int:
 
 def set_value(arguments: argparse.Namespace, _settings: object) -> int:
     """One setting; without a service it is in the file for the next start."""
+    key, value = arguments.key, placed(arguments.key, arguments.value)
     try:
-        return done(client.ask("set", key=arguments.key, value=arguments.value, timeout=LOADING))
+        return done(client.ask("set", key=key, value=value, timeout=LOADING))
     except client.StoppedError:
         from vcam.configfile import set_setting
         from vcam.settings import config_path
 
-        set_setting(config_path(), arguments.key, arguments.value)
+        if key in FILES:
+            from vcam.backdrop import check_file
+
+            check_file(key.removeprefix("look."), Path(value))
+        set_setting(config_path(), key, value)
         return done({"note": f"written to {config_path()}; the service is not running"})
 
 
@@ -108,8 +120,21 @@ def resume(_arguments: argparse.Namespace, _settings: object) -> int:
 
 
 def effect(arguments: argparse.Namespace, _settings: object) -> int:
-    """For now."""
-    return done(client.ask("effect", blur=arguments.blur))
+    """For now. Raises SettingsError for a word too many or too few."""
+    more = {}
+    if arguments.more is not None:
+        if arguments.effect not in WITH_MORE:
+            raise SettingsError(f"effect {arguments.effect} takes no {arguments.more}; see segblur effect --help")
+        more = {arguments.effect: placed(f"look.{arguments.effect}", arguments.more)}
+    said = {"effect": arguments.effect, "blur": arguments.blur, "on": arguments.on} | more
+    return done(
+        client.ask("effect", timeout=LOADING, **{key: value for key, value in said.items() if value is not None})
+    )
+
+
+def placed(key: str, value: str) -> str:
+    """The value of a setting; where that is a file, one that does not depend on this command's current folder."""
+    return str(Path(value).expanduser().absolute()) if key in FILES and value else value
 
 
 def camera(arguments: argparse.Namespace, _settings: object) -> int:

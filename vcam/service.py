@@ -19,8 +19,9 @@ from vcam.errors import SegBlurError, SettingsError
 from vcam.figures import Figures, prometheus
 from vcam.keeper import READY, STARTING, Life, keep
 from vcam.loopback import Loopback, open_loopbacks
+from vcam.preview import preview
 from vcam.protocol import socket_path
-from vcam.settings import NetworkSettings, Settings, config_path, load_settings
+from vcam.settings import NetworkSettings, Settings, changed_look, config_path, for_camera, load_settings
 from vcam.sleep import follow_sleep
 from vcam.slots import Update
 from vcam.systemd import notify
@@ -224,18 +225,23 @@ class Service:
 
     def reload(self) -> None:
         """Read the settings again; what can't be used, or not without another start, changes nothing."""
+        self._start(asyncio.ensure_future(self._reload()))
+
+    async def _reload(self) -> None:
         try:
-            self._apply(load_settings(self._overrides))
-        except SettingsError as error:
+            wanted = load_settings(self._overrides)
+            await preview(wanted.look)
+        except SegBlurError as error:
             log.error("%s; the settings stay as they are", error)
             return
+        self._apply(wanted)
         log.info("settings read again")
 
     def _apply(self, wanted: Settings) -> None:
         """Take over all but the network at once, and that in its own time."""
         if wanted.output != self._life.settings.output:
             log.warning("the section output changes with the next start")
-        now = {"look": wanted.look, "camera": wanted.camera, "idle": wanted.idle}
+        now = {"look": wanted.look, "framing": wanted.framing, "camera": wanted.camera, "idle": wanted.idle}
         self._life.settings = self._life.settings.model_copy(update=now)
         self._tell(now)
         self._start(asyncio.ensure_future(self._try_network(wanted.network)))
@@ -285,7 +291,8 @@ class Service:
             device = arguments["device"]
             return await self._set("camera.device", stable_path(Path(device)) or device)
         if do == "effect":
-            look = self._life.settings.look.model_copy(update={"blur": arguments["blur"]})
+            await preview(changed_look(self._life.settings.look, arguments))
+            look = changed_look(self._life.settings.look, arguments)  # anew: meanwhile others may have changed it
             self._life.settings = self._life.settings.model_copy(update={"look": look})
             self._tell({"look": look})
             return {}
@@ -299,9 +306,14 @@ class Service:
         if section == "network":
             one = {name: getattr(wanted.network, name)}
             await self.change_network(self._life.settings.network.model_copy(update=one))
+        if section == "look":
+            await preview(changed_look(self._life.settings.look, {name: getattr(wanted.look, name)}), name)
         await self._write(lambda: set_setting(config_path(), key, value))
         if section != "network":
-            self._apply(load_settings(self._overrides))
+            tree = load_settings(self._overrides)
+            # The look may be another than the file's for now; of that, nothing else is to change.
+            one = {name: getattr(tree.look, name)} if section == "look" else {}
+            self._apply(tree.model_copy(update={"look": changed_look(self._life.settings.look, one)}))
         if section == "output":
             note = note or "the section output changes with the next start"
         return {"note": note} if note else {}
@@ -373,6 +385,7 @@ async def serve(settings: Settings, overrides: Overrides, worker: Sequence[str] 
     """The service, until SIGTERM or SIGINT; `worker` is the command that starts one. Raises SegBlurError where a second
     one runs, or a device can't be had.
     """
+    for_camera(settings.look)
     life, crew = Life(settings), Crew(settings, worker)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, life.stop)

@@ -5,12 +5,13 @@ The tree is frozen; a change is a new tree that replaces the old one between two
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -62,11 +63,93 @@ class OutputSettings(Section):
         return value
 
 
+COLOURS = {
+    "black": "#000000",
+    "white": "#ffffff",
+    "grey": "#808080",
+    "red": "#c00000",
+    "green": "#00b140",  # the two that studios paint their walls with, to cut people out by
+    "blue": "#0047bb",
+}
+
+
 class LookSettings(Section):
     """What the picture looks like."""
 
-    # The floor keeps the blur from being undone; there is no "none" here on purpose.
-    blur: float = Field(0.5, ge=0.2, le=1.0, description="strength of the blur")
+    # The floor keeps the blur, and what is laid over it, from being undone.
+    blur: float = Field(0.5, ge=0.2, le=1.0, description="strength of blur, bokeh, pixelate, grey and dim")
+    on: Literal["background", "person"] = Field(
+        "background", description="what the effect hides: background, or person, which shows the room"
+    )
+    colour: str = Field("#00b140", description=f"of the effect colour: #rrggbb or one of {', '.join(COLOURS)}")
+    picture: Path | None = Field(None, description="file of the effect picture")
+    video: Path | None = Field(None, description="file of the effect video, which is shown again and again")
+    # The last, because its files have to be known.
+    effect: Literal["blur", "bokeh", "pixelate", "grey", "dim", "colour", "picture", "video", "transparent", "off"] = (
+        Field(
+            "blur",
+            description="blur, bokeh, pixelate, grey, dim, colour, picture, video, or for segblur image transparent",
+        )
+    )
+
+    @field_validator("picture", "video")
+    @classmethod
+    def _home(cls, value: Path | None) -> Path | None:
+        return value and value.expanduser()
+
+    @field_validator("colour")
+    @classmethod
+    def _hexadecimal(cls, value: str) -> str:
+        colour = COLOURS.get(value, value).lower()
+        if not re.fullmatch("#[0-9a-f]{6}", colour):
+            raise ValueError(f"must be #rrggbb, such as #00b140, or one of {', '.join(COLOURS)}")
+        return colour
+
+    @field_validator("effect")
+    @classmethod
+    def _with_a_file(cls, value: str, info: ValidationInfo) -> str:
+        if value in ("picture", "video") and not info.data.get(value):
+            raise ValueError(f"there is no look.{value}; name a file")
+        return value
+
+
+class FramingSettings(Section):
+    """Which part of the webcam's picture is shown, and who in it."""
+
+    mirror: bool = Field(False, description="swap left and right: true or false")
+    crop: Literal["off", "fixed", "auto"] = Field(
+        "off",
+        description="part of the webcam's picture to show: off (all of it), fixed (by zoom, x and y) or auto, which "
+        "gently follows head and shoulders",
+    )
+    zoom: float = Field(
+        1.5, ge=1.0, le=2.0, description="enlargement of the fixed part, and the most that auto enlarges"
+    )
+    x: float = Field(
+        0.5, ge=0.0, le=1.0, description="middle of the fixed part, from 0 (left, as the webcam sees it) to 1 (right)"
+    )
+    y: float = Field(0.5, ge=0.0, le=1.0, description="middle of the fixed part, from 0 (top) to 1 (bottom)")
+    people: Literal["all", "nearest"] = Field(
+        "all", description="who is kept: all, or only the nearest, everybody else being background"
+    )
+
+
+def for_camera(look: LookSettings) -> LookSettings:
+    """The same, if a camera or a video can look so. Raises SettingsError."""
+    if look.effect == "transparent":
+        raise SettingsError(
+            "look.effect can't be transparent here, because only pictures know transparency: take colour with green, "
+            "or segblur image"
+        )
+    return look
+
+
+def changed_look(look: LookSettings, values: dict[str, Any]) -> LookSettings:
+    """The same with some settings changed, by name. Raises SettingsError."""
+    try:
+        return LookSettings.model_validate(look.model_dump() | values)
+    except ValidationError as error:
+        raise SettingsError(one_line(f"look.{sentence(error, config_path())}")) from None
 
 
 class NetworkSettings(Section):
@@ -118,6 +201,7 @@ class Settings(BaseSettings):
     camera: CameraSettings = CameraSettings()
     output: OutputSettings = OutputSettings()
     look: LookSettings = LookSettings()
+    framing: FramingSettings = FramingSettings()
     network: NetworkSettings = NetworkSettings()
     idle: IdleSettings = IdleSettings()
 
@@ -162,13 +246,16 @@ def load_settings(overrides: dict[str, dict[str, Any]] | None = None, path: Path
         model_config = SettingsConfigDict(toml_file=path)
 
     try:
-        return Settings.model_construct(**dict(Here(**(overrides or {}))))  # type: ignore[arg-type]
+        settings = Settings.model_construct(**dict(Here(**(overrides or {}))))  # type: ignore[arg-type]
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}") from None
     except OSError as error:
         raise SettingsError(f"{path} can't be read: {error.strerror}") from None
     except ValidationError as error:
         raise SettingsError(sentence(error, path)) from None
+    if settings.look.effect == "off":  # nobody's room shall be shown because of a line in a file
+        raise SettingsError("look.effect can't be off: segblur effect off shows the room, until the service ends")
+    return settings
 
 
 def sentence(error: ValidationError, path: Path) -> str:

@@ -9,37 +9,50 @@ import av
 from av.error import FFmpegError
 from tqdm import tqdm
 
-from vcam.compositor import compose
+from vcam.backdrop import check_look
 from vcam.errors import OutputError, PictureError
 from vcam.files import VideoFile, whole
 from vcam.frame import RawFrame, SafeFrame
+from vcam.framing import AS_FILMED, View, framed, no_clearer
+from vcam.look import Look
 from vcam.mask import Complaints, Segment, mask_or_none
+from vcam.settings import FramingSettings, LookSettings, for_camera
 
 TIME_BASE = Fraction(1, 90_000)  # fine enough for every frame rate
 BT601, LIMITED = 6, 1  # SMPTE 170M and MPEG range, as FFmpeg numbers them: what our planes are
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 
 
-def blur_frames(video: VideoFile, segment: Segment, strength: float) -> Iterator[tuple[float, SafeFrame]]:
-    """Each frame with its time in seconds, composed by its own mask; wholly blurred where there is none."""
-    complain, mask = Complaints(lambda reason: tqdm.write(reason, file=sys.stderr)), None
-    for sequence, (time, pixels) in enumerate(video.timed_frames()):
-        frame = RawFrame(pixels, sequence, captured=0.0)
-        mask = mask_or_none(frame, segment, complain, last=mask)
-        yield time, compose(frame, mask, strength)
-
-
-def blur_video(source: Path, target: Path, segment: Segment, strength: float) -> int:
-    """Write `target` (H.264; the container by its name) with a progress bar on stderr; the number of frames.
-    Raises PictureError, OutputError; `target` is then as it was before.
+def blur_frames(
+    video: VideoFile, segment: Segment, wanted: LookSettings, framing: FramingSettings = AS_FILMED
+) -> Iterator[tuple[float, SafeFrame]]:
+    """Each frame with its time in seconds, composed by its own mask; the effect is all over it where there is none.
+    Raises PictureError, also for the effect's own file.
     """
+    complain, look, mask = Complaints(lambda reason: tqdm.write(reason, file=sys.stderr)), Look(), None
+    view: View | None = None
+    for sequence, (time, pixels) in enumerate(video.timed_frames()):
+        frame = RawFrame(pixels, sequence, captured=time)
+        mask = mask_or_none(frame, segment, complain, last=mask)
+        shown, kept, view = framed(frame, mask, view, framing, wanted.on)
+        yield time, look(shown, kept, no_clearer(wanted, view))
+
+
+def blur_video(
+    source: Path, target: Path, segment: Segment, look: LookSettings, framing: FramingSettings = AS_FILMED
+) -> int:
+    """Write `target` (H.264; the container by its name) with a progress bar on stderr; the number of frames.
+    Raises PictureError, OutputError, SettingsError; `target` is then as it was before.
+    """
+    for_camera(look)
     if target.suffix.lower() not in CONTAINERS:
         raise OutputError(f"{target} can't be written: its name must end with one of {', '.join(CONTAINERS)}")
     with VideoFile(source) as video:
         check_target(source, target)
+        check_look(look)
         bar = tqdm(total=video.count or None, unit="frame", disable=None, desc=source.name)
         with bar, whole(target) as beside:
-            return encode(video, beside, target, bar, segment, strength)
+            return encode(video, beside, target, bar, blur_frames(video, segment, look, framing))
 
 
 def check_target(source: Path, target: Path) -> None:
@@ -52,8 +65,12 @@ def check_target(source: Path, target: Path) -> None:
         raise OutputError(f"{target} can't be written: {error.strerror}; choose another name") from None
 
 
-def encode(video: VideoFile, beside: Path, target: Path, bar: "tqdm[None]", segment: Segment, strength: float) -> int:
-    """Decode, blur, encode, frame by frame, into the file `beside`. Raises PictureError, OutputError."""
+def encode(
+    video: VideoFile, beside: Path, target: Path, bar: "tqdm[None]", frames: Iterator[tuple[float, SafeFrame]]
+) -> int:
+    """Encode the frames of the video, each with its time in seconds, into the file `beside`, as they come. Raises
+    PictureError, OutputError.
+    """
     try:
         output = av.open(str(beside), "w", format=CONTAINERS[target.suffix.lower()])
     except (FFmpegError, OSError, ValueError) as error:
@@ -68,7 +85,7 @@ def encode(video: VideoFile, beside: Path, target: Path, bar: "tqdm[None]", segm
         stream.options = {"crf": "20", "preset": "veryfast"}
         sound = Sound(video.path, output)
         try:
-            for time, safe in blur_frames(video, segment, strength):
+            for time, safe in frames:
                 frame = av.VideoFrame.from_ndarray(safe.pixels, format="yuv420p")
                 frame.pts, frame.time_base = round(time / TIME_BASE), TIME_BASE
                 frame.colorspace, frame.color_range = BT601, LIMITED

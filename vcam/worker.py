@@ -18,13 +18,13 @@ from typing import Any, NoReturn, Protocol
 import cv2
 
 from vcam.camera import WebCamera
-from vcam.compositor import compose
+from vcam.darkroom import Darkroom
 from vcam.errors import CameraLostError, DeviceLostError, SettingsError
 from vcam.frame import RawFrame
 from vcam.guard import Guard
 from vcam.laps import Laps
 from vcam.log import keep_no_core, set_up_log
-from vcam.mask import Complaints, FrameMask, Segment, mask_or_none
+from vcam.mask import Segment
 from vcam.settings import CameraSettings, OutputSettings
 from vcam.slots import EndedError, Sender
 from vcam.swap import Networks
@@ -81,12 +81,12 @@ def main() -> int:
 
 def prepare(link: Sender) -> Networks:
     """The network, ready to run. Raises SettingsError for weights that can't be used, DeviceLostError for a GPU."""
-    from vcam.network import load_checked  # torch: seconds, so only now
+    from vcam.network import load_guarded  # what runs networks takes its time, so only now
 
     cv2.setNumThreads(1)
     settings = link.settings
     try:
-        networks = Networks(settings.network, lambda wish: Guard(load_checked(wish, settings.output), wish), link.tell)
+        networks = Networks(settings.network, lambda wish: load_guarded(wish, settings.output), link.tell)
     except RuntimeError as error:  # torch's, for want of GPU memory too
         raise DeviceLostError(f"the network can't be made ready ({error})") from None
     # What is there now stays. To look through all of it for what can go took 160 ms, while frames waited.
@@ -143,8 +143,8 @@ def stream(camera: Camera, networks: Networks, link: Sender) -> None:
     """The life of every frame, as long as somebody watches this webcam. Raises CameraLostError, DeviceLostError and
     EndedError.
     """
-    complain, laps = Complaints(log.warning), Laps(link.tell)
-    mask: FrameMask | None = None
+    laps = Laps(link.tell)
+    darkroom = Darkroom(log.warning, laps)
     network, settings = networks.current(), link.settings
     wanted = settings.camera
     while link.wanted and settings.camera == wanted:
@@ -160,14 +160,10 @@ def stream(camera: Camera, networks: Networks, link: Sender) -> None:
             before, network = network, networks.current()
             if network is not before:
                 introduce(network, link)
-            with laps("mask"):
-                mask = mask_or_none(frame, network, complain, last=mask if network is before else None)
-            with laps("compose"):
-                picture = compose(frame, mask, settings.look.blur, out=slot)
-            link.send(picture, frame.captured)
+            link.send(darkroom(frame, network, settings, slot), frame.captured)
         if isinstance(network, Guard):
             network.check()
-        networks.judge(mask is not None)
+        networks.judge(darkroom.good)
         networks.wish(settings.network)
         laps.passed(frame.sequence)
 

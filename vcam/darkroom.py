@@ -1,0 +1,52 @@
+"""From a raw frame to the picture that may leave, by the mask of that very frame."""
+
+from collections.abc import Callable
+
+from vcam.frame import I420, RawFrame, SafeFrame
+from vcam.framing import WHOLE, View, framed, no_clearer
+from vcam.guard import Guard
+from vcam.laps import Laps
+from vcam.look import Look
+from vcam.mask import Complaints, FrameMask, Segment, mask_or_none
+from vcam.settings import Settings
+
+
+class Darkroom:
+    """Makes one picture after the other, and remembers of each what helps with the next. `good` is whether the last one
+    had a mask that could be used.
+    """
+
+    def __init__(self, say: Callable[[str], None], laps: Laps) -> None:
+        """`say` is told in a sentence why a frame has no mask, or a scene can't be shown."""
+        self._complain, self._look, self._laps = Complaints(say), Look(say), laps
+        self._network: Segment | None = None
+        self._mask: FrameMask | None = None
+        self._view: View | None = None
+        self._whole = False  # whether the last frame was made in one go
+        self.good = False
+
+    def __call__(self, frame: RawFrame, network: Segment, settings: Settings, out: I420) -> SafeFrame:
+        """The frame as it may be shown, in `out`. Raises DeviceLostError."""
+        if network is not self._network:
+            self._network, self._mask, self._whole = network, None, False
+        strength = self._blur_alone(frame, settings)
+        if strength is not None and isinstance(network, Guard) and network.frames is not None:
+            with self._laps("gpu"):
+                made = network.make(frame, strength, self._whole, out)
+            self._complain(made.trouble)
+            self._mask, self._whole, self.good = None, True, not made.trouble
+            return made.picture
+        with self._laps("mask"):
+            mask = mask_or_none(frame, network, self._complain, last=self._mask)
+        with self._laps("compose"):
+            shown, kept, self._view = framed(frame, mask, self._view, settings.framing, settings.look.on)
+            picture = self._look(shown, kept, no_clearer(settings.look, self._view), out=out)
+        self._mask, self._whole, self.good = mask, False, mask is not None
+        return picture
+
+    def _blur_alone(self, frame: RawFrame, settings: Settings) -> float | None:
+        """The strength of the blur, where nothing else is to be done to the frame, and nothing still goes on."""
+        framing, view = settings.framing, self._view
+        if framing.mirror or framing.crop != "off" or framing.people != "all" or (view and view.box != WHOLE):
+            return None
+        return self._look.blur_alone(frame, settings.look)

@@ -1,0 +1,153 @@
+"""Frames made on a GPU in one go: what the webcam delivers is uploaded, one CUDA graph finds the person and makes the
+picture, and the picture is downloaded. The host waits once, at the end.
+
+The shapes are those of one size of frame and one network. What changes from frame to frame is in memory that the graph
+reads: the frame, the blur's strength, and what the network remembers. Nothing leaves the device but the picture and
+four figures, by which the host tells why all of it is blurred, if it is. On a CPU the same code runs step by step, for
+the tests.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from segnet.architectures import UNKNOWN
+from segnet.torchengine import captured
+from vcam.effects import LOW_LINES, blur_sigma, low_resolution
+from vcam.frame import I420, SafeFrame, empty, seal
+from vcam.mask import CUT, THUMBNAIL, MaskError, demand
+from vcam.tensors import Blur, Cutout, Separable, Shrink, area, checked, gauss, halved, planes_of, rgb
+
+Find = Callable[..., Tensor]  # picture uint8 (1, H, W, 3) RGB[, previous mask float32 (1, 1, H, W)] → mask, as that
+
+
+@dataclass(frozen=True)
+class Made:
+    """A picture, and why all of it had to be blurred; "" where all is well."""
+
+    picture: SafeFrame
+    trouble: str
+
+
+class Frames:
+    """Makes pictures that may be shown of frames that may not, one after the other."""
+
+    def __init__(
+        self,
+        find: Find,
+        remembers: bool,
+        mask: tuple[int, int],
+        picture: tuple[int, int],
+        device: str,
+        packed: bool = False,
+    ) -> None:
+        """`find` is the network, on `device` already, and `remembers` whether it takes the mask of the frame before.
+        `mask` and `picture`: width and height that it sees, and of the frames, which are I420, or YUYV if `packed`.
+        Raises RuntimeError where the GPU can't.
+        """
+        self._find, self._remembers, cuda = find, remembers, device == "cuda"
+        (width, height), shape = picture, mask[::-1]
+        self._low, self._strength = low_resolution(width, height)[::-1], 0.0
+        # Where the host writes and reads: for a GPU page-locked, and copied.
+        i420 = height * 3 // 2, width
+        self._inlet = torch.zeros((height, width, 2) if packed else i420, dtype=torch.uint8, pin_memory=cuda)
+        self._outlet = torch.zeros(i420, dtype=torch.uint8, pin_memory=cuda)
+        self._told = torch.zeros(4, pin_memory=cuda)
+        self._frame, self._shown, self._figures = (t.to(device) for t in (self._inlet, self._outlet, self._told))
+        self._previous = torch.full((1, 1, *shape), UNKNOWN, device=device)
+        self._thumbnail = torch.zeros((3, *THUMBNAIL[::-1]), device=device)
+        self._see = [
+            Shrink((height, width), shape, device),
+            Shrink((height // 2, width // 2), (shape[0] // 2, shape[1] // 2), device),
+        ]
+        self._to_thumbnail = Separable(area(THUMBNAIL[1], shape[0]), area(THUMBNAIL[0], shape[1]), device)
+        self._cut_out = Cutout(shape, (height, width), device)
+        self._blur = Blur(shape, (height, width), self._low, device)
+        needs = zip(self._see, self._blur.shrink, strict=True)
+        self._times = [max(see.times, blur.times) for see, blur in needs]
+        self._times[0] = max(self._times[0], self._cut_out.guide.times)
+        self._done = torch.cuda.Event() if cuda else None  # type: ignore[no-untyped-call]
+        self.run = captured(self.steps) if cuda else self.steps
+        self._previous.fill_(UNKNOWN)  # warming up has left something there
+
+    def __call__(self, pixels: NDArray[Any], strength: float, goes_on: bool, out: I420 | None = None) -> Made:
+        """The frame, as the webcam delivered it, with the background blurred by `strength`, 0.2 to 1, and all of it
+        where the network did not tell who is there. `goes_on`: the frame before was made here too, and may help. `out`
+        is an I420 array of the frame's size to write to. Raises ValueError for a frame of another shape, and what
+        torch raises where the GPU fails.
+        """
+        result = empty(self._outlet.shape[1], self._outlet.shape[0] * 2 // 3) if out is None else out
+        if result.shape != self._outlet.shape:
+            raise ValueError(f"a frame of {tuple(self._outlet.shape)} doesn't fit into {result.shape}")
+        self.ask(strength, goes_on)
+        self.upload(pixels)
+        self.run()
+        self.download()
+        self.wait()
+        np.copyto(result, self._outlet.numpy())
+        return Made(seal(result), why_not(*self._told.tolist()))
+
+    @torch.inference_mode()
+    def ask(self, strength: float, goes_on: bool) -> None:
+        """What is wanted of the next frame, as in the call."""
+        if strength != self._strength:
+            sigma = blur_sigma(strength) * self._low[0] / LOW_LINES
+            self._blur.gauss.set(*(gauss(side, sigma) for side in self._low))
+            self._strength = strength
+        if not goes_on:
+            self._previous.fill_(UNKNOWN)
+
+    @torch.inference_mode()
+    def upload(self, pixels: NDArray[Any]) -> None:
+        """Begin to. Raises ValueError for a frame of another shape."""
+        if pixels.shape != self._inlet.shape:
+            raise ValueError(f"a frame is of {tuple(self._inlet.shape)}, not of {pixels.shape}")
+        np.copyto(self._inlet.numpy(), pixels)
+        self._frame.copy_(self._inlet, non_blocking=True)
+
+    @torch.inference_mode()
+    def download(self) -> None:
+        """Begin to."""
+        self._outlet.copy_(self._shown, non_blocking=True)
+        self._told.copy_(self._figures, non_blocking=True)
+
+    def wait(self) -> None:
+        """Until all that was begun is done."""
+        if self._done is not None:
+            self._done.record()
+            self._done.synchronize()
+
+    @torch.inference_mode()
+    def steps(self) -> None:
+        """From the frame on the device to the picture there, its figures, and what the next frame is told. On a GPU
+        this is what `run` does as one graph.
+        """
+        planes = [halved(plane, times) for plane, times in zip(planes_of(self._frame), self._times, strict=True)]
+        seen = rgb(*(shrink(plane) for shrink, plane in zip(self._see, planes, strict=True)))
+        thumbnail = torch.round(self._to_thumbnail(seen.permute(2, 0, 1).float()))
+        cut = (thumbnail - self._thumbnail).abs().mean() > CUT
+        previous = torch.where(cut, UNKNOWN, self._previous)
+        answer = self._find(seen[None], previous) if self._remembers else self._find(seen[None])
+        alpha, good, figures = checked(answer[0, 0])
+        self._thumbnail.copy_(thumbnail)
+        self._previous.copy_(torch.where(good, answer, UNKNOWN))
+        self._figures.copy_(figures)
+        kept = self._cut_out(alpha, planes[0])
+        shown, behind, shares = planes_of(self._shown), self._blur(planes, alpha), (kept, F.avg_pool2d(kept, 2))
+        for target, room, (person, *_), share in zip(shown, behind, planes, shares, strict=True):
+            target.copy_(torch.round(torch.lerp(room, person, share)))
+
+
+def why_not(low: float, high: float, doubtful: float, kept: float) -> str:
+    """Why all of a picture was blurred, by the four figures of its mask; "" where it was not."""
+    try:
+        demand(low, high, doubtful, kept)
+    except MaskError as reason:
+        return f"{reason}; the whole picture is blurred"
+    return ""
