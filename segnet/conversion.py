@@ -29,7 +29,7 @@ from segnet.engines import EngineError, converted, gives_numbers, import_openvin
 from segnet.weights import WeightsError, load_weights
 
 CHILD = (sys.executable, "-P", "-m", "segnet.conversion")  # -P: no module of the folder that happens to be the current
-LIMIT = 140.0  # seconds; alone on a machine the shipped weights take 2, the largest networks some 6, in an emulated one 60
+LIMIT = 140.0  # seconds; alone on a machine the shipped weights take 2, large ones 6, all of them in an emulated one 80
 NICE = 10  # the frames of the network in use go before
 PR_SET_PDEATHSIG = 1  # prctl(2)
 SHARED = Path("/dev/shm")  # noqa: S108 - in memory, so that there is room for a folder of two links on a full disk too
