@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from vcam.yuv import shrink
 
-REACH = 2  # cells to each side over which luma and mask are compared
+REACH = 3  # cells to each side over which luma and mask are compared
 SMOOTH = 1  # cells to each side over which the lines found are averaged
-FLAT = 3e-4  # variance of the luma (0 to 1) that says as much as it hides: 4.4 grey levels
-LOW, HIGH = 0.3, 0.7  # what the line gives: below: background, above: person
+FLAT = 2e-3  # variance of the luma (0 to 1) that says as much as it hides: 11 grey levels
+LOW, HIGH = 0.25, 0.7  # what the line gives: below: background, above: person; soft, and rather outside than inside
 CELLS = 4  # sides of a block, in cells, at most
 AROUND = np.ones((3, 3), np.uint8)
 NOTHING = np.empty((0, 0), np.float32)
