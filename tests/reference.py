@@ -3,7 +3,7 @@
 import numpy as np
 
 from vcam.edge import FLAT, HIGH, LOW, REACH, SMOOTH
-from vcam.effects import EPSILON, blur_sigma, low_resolution
+from vcam.effects import EPSILON, NEAR, blur_sigma, low_resolution
 from vcam.frame import planes, size_of
 
 
@@ -90,15 +90,16 @@ def refine(alpha, luma):
 def compose(pixels, alpha, strength):
     """Planes Y, U, V of the composite, float64."""
     width, height = low_resolution(*size_of(pixels))
-    sigma = blur_sigma(strength) * height / 90
-    weight = (1 - shrink(alpha, width, height)) ** 2
+    near, sigma = NEAR * height / 90, blur_sigma(strength) * height / 90
+    weight = (1 - shrink(alpha, width, height)) ** 4
     refined = refine(alpha, planes(pixels)[0])
     result = []
     for plane in planes(pixels):
         full = plane.astype(np.float64)
         low = shrink(plane, width, height)
         mean = (low * weight).sum() / max(weight.sum(), EPSILON)
-        background = (gauss(low * weight, sigma) + EPSILON * mean) / (gauss(weight, sigma) + EPSILON)
+        beside = (gauss(low * weight, near) + EPSILON * mean) / (gauss(weight, near) + EPSILON)
+        background = gauss(weight * low + (1 - weight) * beside, sigma)
         background = resize_bilinear(background, plane.shape[1], plane.shape[0])
         share = refined if plane.shape == refined.shape else resize_area(refined, plane.shape[1], plane.shape[0])
         result.append(share * full + (1 - share) * background)

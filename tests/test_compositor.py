@@ -32,6 +32,19 @@ def test_the_picture_is_that_of_the_plain_formula_within_two_grey_levels(sample,
         assert np.abs(fast - plain).max() <= 2.0
 
 
+def test_just_beside_the_person_the_blur_has_the_colour_of_what_is_there_not_of_what_is_far():
+    y, x = np.mgrid[:720, :1280]
+    far = np.hypot(x - 640, y - 360)
+    room, behind = empty(1280, 720), empty(1280, 720)
+    room[:] = behind[:] = 128
+    planes(room)[0][:] = np.where(far < 260, 60, 200)
+    planes(behind)[0][:] = np.where(far < 200, 235, planes(room)[0])  # somebody in bright clothes
+    kept = cv2.resize((far < 200).astype(np.float32), (224, 160), interpolation=cv2.INTER_AREA)
+    seen, alone = planes(Blur(0.5)(behind, kept))[0], planes(Blur(0.5)(room, None))[0]
+    beside = (far > 202) & (far < 215)
+    assert np.abs(seen.astype(int) - alone)[beside].mean() < 5.5
+
+
 def test_where_the_mask_is_one_the_person_is_untouched_and_the_raw_frame_is_never_changed(sample):
     frame = sample[0]
     before = frame.pixels.copy()

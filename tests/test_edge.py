@@ -47,6 +47,15 @@ def test_a_mask_that_is_a_pixel_of_its_own_beside_the_edge_comes_to_lie_on_it(of
         assert np.abs(kept - truth).sum() < 0.5 * np.abs(enlarged(mask_until(edge + off), luma.shape) - truth).sum()
 
 
+@pytest.mark.parametrize("off", [-6, -3, 0, 3])
+def test_the_edge_is_soft_and_rather_outside_than_inside(off):
+    luma, edge = cv2.GaussianBlur(scene(180, 60, 641), (0, 0), 1.0), 641
+    kept = cut_out(mask_until(edge + off), luma).whole()
+    assert 2 <= ((kept > 0.1) & (kept < 0.9)).sum(1).min() <= ((kept > 0.1) & (kept < 0.9)).sum(1).max() <= 4
+    if off == 0:
+        assert (kept[:, edge:].sum(1) > (1 - kept[:, :edge]).sum(1)).all()
+
+
 @pytest.mark.parametrize("cells", [2, 3, 4])
 def test_the_gap_under_an_arm_stays_open_though_the_wall_is_as_grey_as_the_sleeve(cells):
     rng = np.random.default_rng(0)

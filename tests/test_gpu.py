@@ -29,6 +29,7 @@ from vcam.framing import AS_FILMED
 from vcam.golden import golden_difference
 from vcam.gpu import Frames
 from vcam.guard import Guard
+from vcam.look import Look
 from vcam.mask import HIGH, LOW, check, fill_doubtful_holes, find_mask, mask_or_none
 from vcam.settings import LookSettings, NetworkSettings, OutputSettings, Settings
 from vcam.slots import EndedError
@@ -351,6 +352,25 @@ def test_all_but_the_blur_of_the_whole_room_goes_the_other_way_and_comes_back(sa
         told = [np.all(one == UNKNOWN) for one in network.frames._find.told]
         assert told[:2] == [True, False]
         assert True in told[4:] or len(told) == 4  # what another way made between is not remembered
+
+
+def test_nothing_but_the_blur_of_the_room_is_made_in_one_go_and_no_fade(sample):
+    look, blur = Look(), LookSettings()
+    for now, wanted, strength in [
+        (0.0, blur, 0.5),
+        (0.1, LookSettings(blur=0.2), 0.2),
+        (0.2, LookSettings(on="person"), None),
+        (0.3, LookSettings(effect="off"), None),
+        (0.4, blur, 0.5),
+        (0.5, LookSettings(effect="grey"), None),
+        (2.0, LookSettings(effect="grey"), None),
+        (2.1, blur, None),
+        (2.2, blur, None),
+        (2.5, blur, 0.5),
+    ]:
+        frame = RawFrame(sample[0].pixels, 1, now)
+        assert look.blur_alone(frame, wanted) == strength, now
+        look(frame, None, wanted)
 
 
 def test_whether_masks_can_be_used_is_judged_as_on_the_cpu_and_another_network_begins_anew(sample):

@@ -22,9 +22,11 @@ def compose(frame: RawFrame, mask: FrameMask | None, effect: Effect, out: I420 |
     result = empty(*size_of(frame.pixels)) if out is None else out
     if result.shape != frame.pixels.shape:
         raise ValueError(f"a frame of {frame.pixels.shape} doesn't fit into {result.shape}")
+    # Before the effect: what it writes drives the luma out of the processor's own memory.
+    cutout = None if mask is None else cut_out(mask.alpha, planes(frame.pixels)[0])
     np.copyto(result, effect(frame.pixels, None if mask is None else mask.alpha))
-    if mask is not None:
-        person, cutout = frame.pixels, cut_out(mask.alpha, planes(frame.pixels)[0])
+    if cutout is not None:
+        person = frame.pixels
         if isinstance(effect, Replacement):
             person = relit(person, cutout.whole(), result, effect.clean, effect.wrap)
         for part, target in zip(stacks(person), stacks(result), strict=True):

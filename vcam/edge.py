@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from vcam.yuv import shrink
 
-REACH = 2  # cells to each side over which luma and mask are compared
+REACH = 3  # cells to each side over which luma and mask are compared
 SMOOTH = 1  # cells to each side over which the lines found are averaged
-FLAT = 3e-4  # variance of the luma (0 to 1) that says as much as it hides: 4.4 grey levels
-LOW, HIGH = 0.3, 0.7  # what the line gives: below: background, above: person
-CELLS = 4  # sides of a block, in cells, at most
+FLAT = 2e-3  # variance of the luma (0 to 1) that says as much as it hides: 11 grey levels
+LOW, HIGH = 0.25, 0.7  # what the line gives: below: background, above: person; soft, and rather outside than inside
+CELLS = 2  # sides of a block, in cells, at most: larger ones hold more pixels that are far from the contour
 AROUND = np.ones((3, 3), np.uint8)
 NOTHING = np.empty((0, 0), np.float32)
 
@@ -138,9 +138,11 @@ def calm(luma: NDArray[Any], rows: NDArray[Any], columns: NDArray[Any], side: in
     """The luma of some blocks, uint8 (n, side, side), each pixel the mean of 3 × 3: or the camera's noise would make
     the edge tremble.
     """
-    first, last = max(0, rows[0] - 1), rows[-1] + 2  # with the neighbours of those lines of blocks
-    near = cv2.blur(luma[first * side : last * side], (3, 3), borderType=cv2.BORDER_REFLECT)
-    return pixels(strips(np.asarray(near), side)[rows - first, :, columns])
+    # Only of the part of the picture that holds them, with the blocks beside it.
+    top, left = max(0, rows.min() - 1), max(0, columns.min() - 1)
+    part = luma[top * side : (rows.max() + 2) * side, left * side : (columns.max() + 2) * side]
+    near = cv2.blur(part, (3, 3), borderType=cv2.BORDER_REFLECT)
+    return pixels(strips(np.asarray(near), side)[rows - top, :, columns - left])
 
 
 def enlarged(cells: NDArray[Any], rows: NDArray[Any], columns: NDArray[Any], scale: int, side: int) -> NDArray[Any]:

@@ -1,8 +1,9 @@
 """What is shown where the room was: each effect makes a whole picture of it, which the compositor puts behind what is
 kept.
 
-The background is blurred by normalised convolution (Knutsson & Westin 1993, §2): blur(weight · picture) /
-blur(weight), with no weight on the person, so that the person's colours do not bleed into it.
+So that the person's colours do not bleed into the blurred background, the person is first filled with what is beside,
+by normalised convolution (Knutsson & Westin 1993, §2): blur(weight · picture) / blur(weight), with no weight on the
+person. Filled from near by, because a contour that takes its colours from as far as the blur reaches looks like a halo.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ from vcam.frame import I420, empty, planes, size_of
 from vcam.yuv import shrink
 
 LOW_LINES = 90  # the blur is found at about this many lines, where it costs little and loses nothing
-EPSILON = 1e-3  # weight of the mean background colour where no background is near
+NEAR = 2.0  # standard deviation, in pixels of that many lines, of what the person is filled from
+EPSILON = 1e-4  # weight of the mean background colour where no background is near
 
 
 class Effect(Protocol):
@@ -38,12 +40,15 @@ class Blur:
     def __call__(self, pixels: I420, kept: NDArray[Any] | None) -> I420:
         """See Effect."""
         result = empty(*size_of(pixels))
-        low_size = low_resolution(*size_of(pixels))
-        weight = background_weight(kept, low_size)
-        sigma = blur_sigma(self.strength) * low_size[1] / LOW_LINES
-        spread = blurred(weight, sigma) + EPSILON
+        size = low_resolution(*size_of(pixels))
+        scale = size[1] / LOW_LINES
+        weight = background_weight(kept, size)
+        spread = blurred(weight, NEAR * scale) + EPSILON
         for source, target in zip(planes(pixels), planes(result), strict=True):
-            blur_background(source, weight, spread, sigma, target)
+            room = fill(shrink(source, size), weight, spread, NEAR * scale)
+            # In bytes: floats of a whole plane are four times as much to write, and to read again.
+            low = cv2.convertScaleAbs(blurred(room, blur_sigma(self.strength) * scale))
+            cv2.resize(low, target.shape[::-1], dst=target, interpolation=cv2.INTER_LINEAR)
         return result
 
 
@@ -61,12 +66,12 @@ def blur_sigma(strength: float) -> float:
 
 
 def background_weight(kept: NDArray[Any] | None, size: tuple[int, int]) -> NDArray[Any]:
-    """How much each pixel of the low-resolution picture counts as background, float32, 0 to 1. Squared, so that
-    the soft edge, where both colours are mixed, counts little.
+    """How much each pixel of the low-resolution picture counts as background, float32, 0 to 1. To the fourth power, so
+    that the soft edge, where both colours are mixed, counts little.
     """
     if kept is None:
         return np.ones(size[::-1], np.float32)
-    return np.asarray(np.square(1.0 - shrink(kept, size)))
+    return np.asarray(np.square(np.square(1.0 - shrink(kept, size))))
 
 
 def blurred(image: NDArray[Any], sigma: float) -> NDArray[Any]:
@@ -74,14 +79,15 @@ def blurred(image: NDArray[Any], sigma: float) -> NDArray[Any]:
     return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REFLECT))
 
 
-def blur_background(
-    plane: NDArray[Any], weight: NDArray[Any], spread: NDArray[Any], sigma: float, out: NDArray[Any]
-) -> None:
-    """The plane's background, blurred, into `out`, uint8 of the plane's size."""
-    weighted = shrink(plane, weight.shape[::-1]) * weight
+def fill(small: NDArray[Any], weight: NDArray[Any], spread: NDArray[Any], sigma: float) -> NDArray[Any]:
+    """The low-resolution plane, float32, as far as `weight` counts it, and what is beside it for the rest; `spread` is
+    the weight blurred by `sigma`, and EPSILON.
+    """
+    weighted = small * weight
     mean = float(weighted.sum() / max(float(weight.sum()), EPSILON))
-    low = blurred(weighted, sigma)
-    low += EPSILON * mean
-    low /= spread
-    # In bytes: floats of a whole plane are four times as much to write, and to read again.
-    cv2.resize(cv2.convertScaleAbs(low), plane.shape[::-1], dst=out, interpolation=cv2.INTER_LINEAR)
+    beside = blurred(weighted, sigma)
+    beside += EPSILON * mean
+    beside /= spread
+    beside *= 1.0 - weight
+    beside += weighted
+    return beside

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vcam import edge, mask
-from vcam.effects import EPSILON
+from vcam.effects import EPSILON, LOW_LINES, NEAR
 
 TURNS = 8  # corners that a way through a doubtful area may have; where one has more, no hole is filled
 # BT.601, limited range: from Y − 16, U − 128, V − 128 to R, G, B, as OpenCV rounds it.
@@ -217,13 +217,17 @@ class Blur:
         self.sizes = tuple(size), (size[0] // 2, size[1] // 2)
         self.weight = Shrink(alpha, low, device)
         self.shrink = [Shrink(plane, low, device) for plane in self.sizes]
+        near = NEAR * low[0] / LOW_LINES
+        self.near = Separable(gauss(low[0], near), gauss(low[1], near), device)
         self.gauss = Separable(np.eye(low[0]), np.eye(low[1]), device)
 
     def __call__(self, planes: Sequence[Sequence[Tensor]], alpha: Tensor) -> tuple[Tensor, Tensor]:
         """Luma and colour, halved, and mask (h, w) → luma and colour of the background."""
-        weight = torch.square(1 - self.weight(halved(alpha[None], self.weight.times)))
-        weighted = torch.cat([shrink(plane) for shrink, plane in zip(self.shrink, planes, strict=True)]) * weight
+        weight = torch.square(torch.square(1 - self.weight(halved(alpha[None], self.weight.times))))
+        small = torch.cat([shrink(plane) for shrink, plane in zip(self.shrink, planes, strict=True)])
+        weighted = small * weight
         mean = weighted.sum((1, 2), keepdim=True) / weight.sum().clamp(min=EPSILON)
-        spread = self.gauss(torch.cat((weight, weighted)))
-        low = (spread[1:] + EPSILON * mean) / (spread[:1] + EPSILON)
+        spread = self.near(torch.cat((weight, weighted)))
+        beside = (spread[1:] + EPSILON * mean) / (spread[:1] + EPSILON)
+        low = self.gauss(torch.lerp(beside, small, weight))
         return enlarged(low[:1], self.sizes[0]), enlarged(low[1:], self.sizes[1])
