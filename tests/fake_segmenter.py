@@ -19,6 +19,19 @@ class Fake:
         return np.asarray(self.answer(picture, previous), np.float32)
 
 
+class Known:
+    """A network that knows the answer."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def size_for(self, width, height):
+        return self.answer.shape[::-1]
+
+    def __call__(self, picture, previous=None):
+        return self.answer
+
+
 def by_brightness(picture, previous):
     """In 255ths, so that an 8-bit file holds it exactly."""
     return picture.max(axis=2).astype(np.float32) / 255

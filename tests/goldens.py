@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 import cv2
 import numpy as np
 
+from tests.fake_segmenter import Known
 from vcam import golden
 from vcam.frame import RawFrame, empty
 from vcam.look import Look
@@ -57,19 +58,6 @@ def draw(look):
     pixels = empty(bgr.shape[1], bgr.shape[0])
     from_bgr(bgr, pixels)
     return to_bgr(Look()(RawFrame(pixels, 1, 0.0), FrameMask(alpha, 1), look).pixels)
-
-
-class Known:
-    """A network that knows the answer."""
-
-    def __init__(self, answer):
-        self.answer = answer
-
-    def size_for(self, width, height):
-        return self.answer.shape[::-1]
-
-    def __call__(self, picture, previous=None):
-        return self.answer
 
 
 def small(picture):

@@ -17,6 +17,7 @@ from segnet.inference import load_segmenter
 from segnet.maskmodel import MaskModel
 from segnet.weights import DEFAULT, load_weights
 from tests import reference
+from tests.fake_segmenter import Known
 from tests.faulty_worker import FAULTS, Box, paint_secret, secret_of
 from tests.test_compositor import soft_disc
 from tests.test_worker import Keeper, Webcam, shows_the_room
@@ -154,7 +155,7 @@ def test_a_bad_mask_blurs_all_of_the_frame_in_the_same_words_and_is_not_remember
             frames(pixels, 0.2, goes_on=False)
         return
     bad = np.ascontiguousarray(FAULTS[fault](disc()))
-    mask_or_none(frame, Fixed(bad), said.append)
+    mask_or_none(frame, Known(bad), said.append)
     frames = frames_by(bad)
     made = frames(pixels, 0.2, goes_on=False)
     assert [made.trouble] == said
@@ -163,19 +164,6 @@ def test_a_bad_mask_blurs_all_of_the_frame_in_the_same_words_and_is_not_remember
     frames._find.answer = disc()
     assert frames(pixels, 0.2, goes_on=True).trouble == ""
     assert np.all(frames._find.told[-1] == UNKNOWN)
-
-
-class Fixed(Box):
-    """Its answer is always the same."""
-
-    def __init__(self, answer):
-        self.answer = answer
-
-    def size_for(self, width, height):
-        return self.answer.shape[::-1]
-
-    def __call__(self, picture, previous=None):
-        return self.answer
 
 
 def test_a_frame_that_fails_leaves_nothing_in_the_picture_of_the_next(sample):
