@@ -122,7 +122,7 @@ def test_an_exception_on_the_way_to_the_mask_blurs_the_whole_frame(sample, monke
 @pytest.mark.parametrize(
     "stage",
     [
-        *("effects.low_resolution", "effects.background_weight", "effects.blurred", "effects.blur_background"),
+        *("effects.low_resolution", "effects.background_weight", "effects.blurred", "effects.fill"),
         *("compositor.cut_out", "compositor.lay", "compositor.seal"),
     ],
 )
