@@ -275,6 +275,26 @@ def test_streams_of_whole_frames_are_those_that_each_makes_alone(clips, tmp_path
         assert np.array_equal(alone, together)
 
 
+def test_on_a_gpu_graphs_are_made_one_at_a_time_and_only_for_another_size(monkeypatch):
+    made, streams = [], []
+
+    def whole_frames(segmenter, size):
+        assert network.CAPTURE.locked()
+        made.append(size)
+
+    segmenter = load_segmenter(DEFAULT)
+    segmenter.device = "cuda"
+    monkeypatch.setattr(network, "load_network", lambda settings: segmenter)
+    monkeypatch.setattr(network, "whole_frames", whole_frames)
+    monkeypatch.setattr("vcam.gpu.take_own_stream", lambda: streams.append(len(made)))
+    one, other = (network.load_by_size(NetworkSettings()) for _ in range(2))
+    for load in (one, one, other):
+        assert load(640, 480) is load(640, 480)
+    one(384, 240)
+    assert made == [(640, 480), (640, 480), (384, 240)]
+    assert streams == [0, 1, 1, 1, 1, 2, 2]  # before any of it
+
+
 @needs_gpu
 def test_on_a_gpu_each_stream_makes_the_frames_that_it_makes_alone(clips, tmp_path, monkeypatch):
     """What is handed to the encoder is compared."""
@@ -317,7 +337,7 @@ def test_the_command_tells_of_each_file_and_how_quick_it_was(clips, tmp_path):
     result = segblur("video", tmp_path / "no.mp4", clips[2], "-o", tmp_path / "out")
     assert result.returncode == 1
     assert re.match(r".*no.mp4 can't be read as a video.*\nsegblur: 1 of 2 videos could not be blurred", result.stderr)
-    assert "1 files" in result.stdout
+    assert f"1 file, {FRAMES // 2} frames in" in result.stdout
     one_sentence(segblur("video", clips[0], "-o", tmp_path, "--at-once", 0), 78, "--at-once must be from 1 to")
 
 

@@ -292,7 +292,8 @@ def videos(arguments: argparse.Namespace, settings: Settings) -> int:
         tqdm.write(f"{job.target}: {job.frames} frames", file=sys.stdout)
         good, frames = good + 1, frames + job.frames
     seconds, left_out = time.monotonic() - began, len(arguments.videos) - good
-    print(f"{good} files, {frames} frames in {seconds:.1f} s: {frames / seconds:.1f} frames a second")
+    files = f"{good} file" if good == 1 else f"{good} files"
+    print(f"{files}, {frames} frames in {seconds:.1f} s: {frames / seconds:.1f} frames a second")
     if left_out:
         print(f"segblur: {left_out} of {len(arguments.videos)} videos could not be blurred; see above", file=sys.stderr)
     return 1 if left_out else 0
