@@ -398,11 +398,11 @@ def test_a_gpu_that_fails_is_given_up_and_nothing_leaves(sample):
 
 def test_a_gpu_that_makes_other_pictures_is_not_used(torch_segmenter, monkeypatch, caplog):
     output = OutputSettings(width=640, height=360)
-    frames = network.whole_frames(torch_segmenter, output)
+    frames = network.whole_frames(torch_segmenter, (output.width, output.height))
     assert golden_difference(frames, torch_segmenter, (640, 360)) < 0.2
     monkeypatch.setattr(Frames, "ask", lambda self, strength, goes_on: None)  # the room as it is
     with caplog.at_level(logging.WARNING, "segblur.network"):
-        assert network.whole_frames(torch_segmenter, output) is None
+        assert network.whole_frames(torch_segmenter, (output.width, output.height)) is None
     assert "other pictures" in caplog.text
     monkeypatch.setattr(golden, "mask_or_none", lambda *_: None)
     assert golden_difference(frames, torch_segmenter, (640, 360)) == float("inf")
@@ -416,7 +416,7 @@ def test_bench_measures_whole_frames_where_they_are_made(tmp_path, torch_segment
     )
 
     def load_guarded(wish, output):
-        return Guard(torch_segmenter, wish, network.whole_frames(torch_segmenter, output))
+        return Guard(torch_segmenter, wish, network.whole_frames(torch_segmenter, (output.width, output.height)))
 
     monkeypatch.setattr(network, "load_guarded", load_guarded)
     rows = bench.run(tmp_path, 0.0)
@@ -476,7 +476,7 @@ def test_on_a_gpu_the_picture_by_a_given_mask_is_the_compositors(sample):
 @needs_gpu
 def test_on_a_gpu_500_frames_take_no_more_memory_than_one(sample):
     segmenter = load_segmenter(DEFAULT, engine="torch", device="cuda")
-    frames = network.whole_frames(segmenter, OutputSettings())
+    frames = network.whole_frames(segmenter, (1280, 720))
     given, out = at(sample[0], (1280, 720))[1], empty(1280, 720)
     frames(given, 0.5, goes_on=False, out=out)
     before = torch.cuda.memory_allocated(), torch.cuda.memory_reserved()

@@ -11,6 +11,7 @@ import os
 import shlex
 import signal
 import sys
+import time
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -23,6 +24,7 @@ from vcam.remote import add_commands
 from vcam.settings import Settings, fields, load_settings
 
 MOST_FRAMES = 1_000_000  # of one bench
+MOST_AT_ONCE = 64  # videos
 DESCRIPTION = """\
 SegBlur Camera: you sharp, your room blurred, in every video program.
 
@@ -119,15 +121,21 @@ def parser() -> Parser:
         help="folder for the results",
     )
     add_settings(image_parser, "look", "framing", "network")
-    video_parser = command("video", video, "a video file with its background blurred, sound kept")
-    video_parser.add_argument("video", metavar="IN", type=Path, help="the video to read")
+    video_parser = command("video", video, "video files with their background blurred, sound kept")
+    video_parser.add_argument("videos", metavar="IN", nargs="+", type=Path, help="the videos to read")
     video_parser.add_argument(
         "-o",
         "--out",
         metavar="OUT",
         type=Path,
         required=True,
-        help=".mp4, .mkv or .mov to write",
+        help=".mp4, .mkv or .mov to write; for several videos a folder, for NAME.blurred.mp4 or the like of each",
+    )
+    video_parser.add_argument(
+        "--at-once",
+        metavar="N",
+        type=int,
+        help=f"videos at a time, 1 to {MOST_AT_ONCE} (default: as many as there are cores, at most 8)",
     )
     add_settings(video_parser, "look", "framing", "network")
     command(
@@ -247,12 +255,16 @@ def image(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def video(arguments: argparse.Namespace, settings: Settings) -> int:
-    """A video."""
+    """A video, or several."""
+    if arguments.at_once is not None and not 1 <= arguments.at_once <= MOST_AT_ONCE:
+        raise SettingsError(f"--at-once must be from 1 to {MOST_AT_ONCE}")
+    if len(arguments.videos) > 1 or arguments.out.is_dir():
+        return videos(arguments, settings)
     from vcam.network import load_network
     from vcam.video import blur_video
 
     frames = blur_video(
-        arguments.video,
+        arguments.videos[0],
         arguments.out,
         load_network(settings.network),
         settings.look,
@@ -260,6 +272,31 @@ def video(arguments: argparse.Namespace, settings: Settings) -> int:
     )
     print(f"{arguments.out}: {frames} frames")
     return 0
+
+
+def videos(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Several videos at a time, into a folder."""
+    from tqdm import tqdm
+
+    from vcam.batch import blur_videos, by_itself
+    from vcam.network import load_by_size
+    from vcam.video import on_stderr
+
+    began, good, frames = time.monotonic(), 0, 0
+    load = partial(load_by_size, settings.network)
+    at_once = arguments.at_once or by_itself()
+    for job in blur_videos(arguments.videos, arguments.out, at_once, load, settings.look, settings.framing):
+        if job.trouble:
+            on_stderr(f"segblur: {job.trouble}")
+            continue
+        tqdm.write(f"{job.target}: {job.frames} frames", file=sys.stdout)
+        good, frames = good + 1, frames + job.frames
+    seconds, left_out = time.monotonic() - began, len(arguments.videos) - good
+    files = f"{good} file" if good == 1 else f"{good} files"
+    print(f"{files}, {frames} frames in {seconds:.1f} s: {frames / seconds:.1f} frames a second")
+    if left_out:
+        print(f"segblur: {left_out} of {len(arguments.videos)} videos could not be blurred; see above", file=sys.stderr)
+    return 1 if left_out else 0
 
 
 def list_devices(arguments: argparse.Namespace, settings: Settings) -> int:

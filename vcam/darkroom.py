@@ -16,9 +16,11 @@ class Darkroom:
     had a mask that could be used.
     """
 
-    def __init__(self, say: Callable[[str], None], laps: Laps) -> None:
-        """`say` is told in a sentence why a frame has no mask, or a scene can't be shown."""
-        self._complain, self._look, self._laps = Complaints(say), Look(say), laps
+    def __init__(self, say: Callable[[str], None], laps: Laps, look: Look | None = None) -> None:
+        """`say` is told in a sentence why a frame has no mask, or a scene can't be shown, unless `look` tells that in a
+        way of its own.
+        """
+        self._complain, self._look, self._laps = Complaints(say), look or Look(say), laps
         self._network: Segment | None = None
         self._mask: FrameMask | None = None
         self._view: View | None = None

@@ -144,6 +144,12 @@ class Frames:
             target.copy_(torch.round(torch.lerp(room, person, share)))
 
 
+def take_own_stream() -> None:
+    """From now on this thread's work for the GPU goes to a stream of its own, beside that of other threads."""
+    if torch.cuda.current_stream() == torch.cuda.default_stream():
+        torch.cuda.set_stream(torch.cuda.Stream())  # type: ignore[no-untyped-call]
+
+
 def why_not(low: float, high: float, doubtful: float, kept: float) -> str:
     """Why all of a picture was blurred, by the four figures of its mask; "" where it was not."""
     try:

@@ -1,8 +1,10 @@
 """The network that the settings ask for, ready to run."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +16,7 @@ from segnet.weights import DEFAULT, WeightsError, read_info
 from vcam.errors import SettingsError
 from vcam.golden import check_golden, golden_difference
 from vcam.guard import Guard
+from vcam.mask import Segment
 from vcam.settings import NetworkSettings, OutputSettings
 
 if TYPE_CHECKING:
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("segblur.network")
 
 MOST_DIFFERENT = 1.0  # grey levels on average; in half precision a GPU's pictures differ by a tenth of that or two
+CAPTURE = (
+    Lock()
+)  # one CUDA graph is made at a time: another's beginning waits for the whole device, which would break it
 WARM_UP = 3  # frames: the first at a size makes the engine for it, the next ones find its memory
 
 
@@ -57,19 +63,41 @@ def load_checked(settings: NetworkSettings, output: OutputSettings) -> Segmenter
 
 def load_guarded(settings: NetworkSettings, output: OutputSettings) -> Guard:
     """The same under watch, and on a CUDA GPU with what makes whole frames of the output's size there."""
-    segmenter = load_checked(settings, output)
-    return Guard(segmenter, settings, whole_frames(segmenter, output) if segmenter.device == "cuda" else None)
+    segmenter, size = load_checked(settings, output), (output.width, output.height)
+    return Guard(segmenter, settings, whole_frames(segmenter, size) if segmenter.device == "cuda" else None)
 
 
-def whole_frames(segmenter: Segmenter, output: OutputSettings) -> "Frames | None":
-    """What makes whole frames of the output's size by the network that torch runs, where it runs it. None, and a
+def load_by_size(settings: NetworkSettings) -> Callable[[int, int], Segment]:
+    """The network for frames of a width and a height; on a CUDA GPU with what makes whole frames of that size there, on
+    a stream of the thread that asks. For one thread at a time. Raises as load_network; what it gives raises
+    RuntimeError where the GPU can't.
+    """
+    segmenter = load_network(settings)
+    if segmenter.device != "cuda":
+        return lambda width, height: segmenter
+
+    @lru_cache(maxsize=1)  # of the GPU's memory no more than one file needs
+    def guarded(width: int, height: int) -> Guard:
+        with CAPTURE:
+            return Guard(segmenter, settings, whole_frames(segmenter, (width, height)))
+
+    def on_own_stream(width: int, height: int) -> Guard:
+        from vcam.gpu import take_own_stream
+
+        take_own_stream()
+        return guarded(width, height)
+
+    return on_own_stream
+
+
+def whole_frames(segmenter: Segmenter, size: tuple[int, int]) -> "Frames | None":
+    """What makes whole frames of a width and a height by the network that torch runs, where it runs it. None, and a
     warning, where its pictures are not those that the network and the compositor make one after the other. Raises
     RuntimeError where the GPU can't.
     """
     from segnet.torchengine import TorchEngine
     from vcam.gpu import Frames
 
-    size = output.width, output.height
     seen = segmenter.size_for(*size)
     engine = segmenter.engine_for(*seen)
     assert isinstance(engine, TorchEngine)

@@ -1,7 +1,7 @@
 """`segblur video`: a video file with its background blurred, its sound copied, its times kept."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,32 +10,41 @@ from av.error import FFmpegError
 from tqdm import tqdm
 
 from vcam.backdrop import check_look
+from vcam.darkroom import Darkroom
 from vcam.errors import OutputError, PictureError
 from vcam.files import VideoFile, whole
-from vcam.frame import RawFrame, SafeFrame
-from vcam.framing import AS_FILMED, View, framed, no_clearer
+from vcam.frame import RawFrame, SafeFrame, empty, size_of
+from vcam.framing import AS_FILMED
+from vcam.laps import Laps
 from vcam.look import Look
-from vcam.mask import Complaints, Segment, mask_or_none
-from vcam.settings import FramingSettings, LookSettings, for_camera
+from vcam.mask import Segment
+from vcam.settings import FramingSettings, LookSettings, Settings, for_camera
 
 TIME_BASE = Fraction(1, 90_000)  # fine enough for every frame rate
 BT601, LIMITED = 6, 1  # SMPTE 170M and MPEG range, as FFmpeg numbers them: what our planes are
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 
 
+def on_stderr(sentence: str) -> None:
+    """A line there, above the bar."""
+    tqdm.write(sentence, file=sys.stderr)
+
+
 def blur_frames(
-    video: VideoFile, segment: Segment, wanted: LookSettings, framing: FramingSettings = AS_FILMED
+    video: VideoFile,
+    segment: Segment,
+    wanted: LookSettings,
+    framing: FramingSettings = AS_FILMED,
+    say: Callable[[str], None] = on_stderr,
 ) -> Iterator[tuple[float, SafeFrame]]:
-    """Each frame with its time in seconds, composed by its own mask; the effect is all over it where there is none.
-    Raises PictureError, also for the effect's own file.
+    """Each frame with its time in seconds, composed by its own mask; the effect is all over it where there is none, and
+    `say` is told why. Raises PictureError, also for the effect's own file, and DeviceLostError.
     """
-    complain, look, mask = Complaints(lambda reason: tqdm.write(reason, file=sys.stderr)), Look(), None
-    view: View | None = None
+    settings = Settings.model_construct(look=wanted, framing=framing)
+    darkroom = Darkroom(say, Laps(lambda facts: None), Look())
     for sequence, (time, pixels) in enumerate(video.timed_frames()):
         frame = RawFrame(pixels, sequence, captured=time)
-        mask = mask_or_none(frame, segment, complain, last=mask)
-        shown, kept, view = framed(frame, mask, view, framing, wanted.on)
-        yield time, look(shown, kept, no_clearer(wanted, view))
+        yield time, darkroom(frame, segment, settings, empty(*size_of(pixels)))
 
 
 def blur_video(
@@ -52,7 +61,7 @@ def blur_video(
         check_look(look)
         bar = tqdm(total=video.count or None, unit="frame", disable=None, desc=source.name)
         with bar, whole(target) as beside:
-            return encode(video, beside, target, bar, blur_frames(video, segment, look, framing))
+            return encode(video, beside, target, bar.update, blur_frames(video, segment, look, framing))
 
 
 def check_target(source: Path, target: Path) -> None:
@@ -66,10 +75,10 @@ def check_target(source: Path, target: Path) -> None:
 
 
 def encode(
-    video: VideoFile, beside: Path, target: Path, bar: "tqdm[None]", frames: Iterator[tuple[float, SafeFrame]]
+    video: VideoFile, beside: Path, target: Path, step: Callable[[], object], frames: Iterator[tuple[float, SafeFrame]]
 ) -> int:
-    """Encode the frames of the video, each with its time in seconds, into the file `beside`, as they come. Raises
-    PictureError, OutputError.
+    """Encode the frames of the video, each with its time in seconds, into the file `beside`, as they come, and call
+    `step` after each. Raises PictureError, OutputError.
     """
     try:
         output = av.open(str(beside), "w", format=CONTAINERS[target.suffix.lower()])
@@ -92,7 +101,7 @@ def encode(
                 sound.copy_until(time)  # beside its picture, so that a player need not hold all of one back
                 output.mux(stream.encode(frame))
                 count += 1
-                bar.update()
+                step()
             output.mux(stream.encode())
             sound.copy_until(float("inf"))
         except FFmpegError as error:
