@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("segblur.network")
 
 MOST_DIFFERENT = 1.0  # grey levels on average; in half precision a GPU's pictures differ by a tenth of that or two
-CAPTURE = (
-    Lock()
-)  # one CUDA graph is made at a time: another's beginning waits for the whole device, which would break it
+CAPTURE = Lock()  # of CUDA graphs: the beginning of one waits for the whole device, which would break another
 WARM_UP = 3  # frames: the first at a size makes the engine for it, the next ones find its memory
 
 
