@@ -106,12 +106,12 @@ def started() -> None:
     until(camera_listed, 60, "the camera")
 
 
-def live() -> Recorder:
+def live(seconds: float = 120) -> Recorder:
     """The service runs, and a program records live frames."""
     started()
     play()
     reader = film(f"tape-{sum(1 for _ in JOB.glob('tape-*.yuv'))}")
-    reader.now().wait("live", 5, 120)
+    reader.now().wait("live", 5, seconds)
     return reader
 
 

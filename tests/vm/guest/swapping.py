@@ -104,8 +104,9 @@ def real_files_meet_the_real_loader() -> None:
     QUICK.unlink()
     systemctl("daemon-reload")
     systemctl("restart", "segblur")
-    reader, wrong = live(), []
+    wrong = []
     try:
+        reader = live(300)  # its graph is made first
         for path in sorted((JOB / "weights").iterdir()):
             kind = path.stem
             copy = HOME / path.name
