@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from segnet.markdown import aligned
 from segnet.weights import WeightsInfo, outline, read_info
-from training.tables import COLUMNS, HOW, aligned, by_class, tell
+from training.tables import COLUMNS, HOW, by_class, tell
 
 SLICES = (
     "Thirds of each set by the mean luma of the person (0 to 255), which is light, clothes and skin together. It says "

@@ -15,9 +15,9 @@ import torch
 from PIL import Image
 
 from segnet.classes import VOC_CLASSES
+from segnet.markdown import aligned
 from training.data import DataError
 from training.metrics import ClassConfusion
-from training.tables import aligned
 from training.voc_data import Pixels, VocPicture, load_voc
 
 SIDE = (224, 224)

@@ -1,7 +1,9 @@
 """Figures as tables that people read, in a terminal and in Markdown."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
+
+from segnet.markdown import aligned
 
 Figures = dict[str, Any]  # name → number; what a header and JSON can hold
 
@@ -58,16 +60,3 @@ def tell(key: str, value: float | None) -> str:
     if key.endswith("_rate"):
         return f"{value:.2%}"
     return f"{value:.4f}" if key in {"flicker", "settled"} else f"{value:.3f}"
-
-
-def aligned(rows: Sequence[Sequence[str]], words: int = 1) -> list[str]:
-    """Lines of a Markdown table; the first `words` columns are words, to the left, the others figures, to the right."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = [
-        "| "
-        + " | ".join(c.ljust(w) if i < words else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
-        + " |"
-        for row in rows
-    ]
-    rule = "|" + "|".join("-" * (w + 1) + ("-" if i < words else ":") for i, w in enumerate(widths)) + "|"
-    return [lines[0], rule, *lines[1:]]

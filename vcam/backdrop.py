@@ -66,9 +66,8 @@ def check_file(kind: str, path: Path) -> None:
 
 def check_look(look: LookSettings) -> None:
     """The same for the file that an effect needs, if it needs one. Raises PictureError."""
-    path = {"picture": look.picture, "video": look.video}.get(look.effect)
-    if path is not None:
-        check_file(look.effect, path)
+    if look.file is not None:
+        check_file(look.effect, look.file)
 
 
 def main() -> int:

@@ -8,6 +8,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,8 @@ from vcam.darkroom import Darkroom
 from vcam.errors import OutputError, SegBlurError
 from vcam.figures import resident
 from vcam.frame import I420, RawFrame, empty
-from vcam.framing import View, framed, no_clearer
 from vcam.guard import Guard
-from vcam.laps import Laps
-from vcam.look import Look
-from vcam.mask import FrameMask, Segment, mask_or_none
+from vcam.mask import Segment
 from vcam.ordinary import by_mediapipe, by_network, ordinary
 from vcam.settings import Settings
 
@@ -60,44 +58,32 @@ class Timed:
             self._mark()
 
 
-def our_way(segment: Segment, kind: str, buffers: list[Pixels], settings: Settings, troubles: set[str]) -> Way:
+def our_way(network: Segment, kind: str, buffers: list[Pixels], settings: Settings, troubles: set[str]) -> Way:
     """What the worker does with a frame, from the webcam's buffer in memory to I420 in memory, with `buffers` in turn
-    as what the webcam delivers. Why a frame has no mask, if one has none, goes to `troubles`.
+    as what the webcam delivers. Why a frame has no mask, if one has none, goes to `troubles`. The stages are STAGES, or
+    ONE_GO where the network makes whole frames on a GPU.
     """
     marks: Marks = []
-    timed = Timed(segment, lambda: marks.append(now()))
-    size = (settings.output.width, settings.output.height)
-    look, out = Look(troubles.add), empty(*size)
-    mask: FrameMask | None = None
-    view: View | None = None
+
+    def mark() -> None:
+        marks.append(now())
+
+    @contextmanager
+    def lap(stage: str) -> Iterator[None]:
+        yield
+        mark()
+
+    whole = isinstance(network, Guard) and network.frames is not None
+    seen, size = network if whole else Timed(network, mark), (settings.output.width, settings.output.height)
+    darkroom, out = Darkroom(troubles.add, lap), empty(*size)
 
     def way(number: int) -> Marks:
-        nonlocal mask, view
-        marks[:] = [now()]
+        marks.clear()
+        mark()
         pixels = decoded(kind, buffers[number % len(buffers)], size)
-        marks.append(now())
-        frame = RawFrame(pixels, number, time.monotonic())
-        mask = mask_or_none(frame, timed, troubles.add, last=mask)
-        marks.append(now())
-        shown, kept, view = framed(frame, mask, view, settings.framing, settings.look.on)
-        look(shown, kept, no_clearer(settings.look, view), out=out)
-        marks.append(now())
+        mark()
+        darkroom(RawFrame(pixels, number, time.monotonic()), seen, settings, out)
         return list(marks)
-
-    return way
-
-
-def one_go(network: Guard, kind: str, buffers: list[Pixels], settings: Settings, troubles: set[str]) -> Way:
-    """The same on a GPU where whole frames are made there, of which the host sees two stages, ONE_GO."""
-    size = (settings.output.width, settings.output.height)
-    darkroom, out = Darkroom(troubles.add, Laps(lambda facts: None)), empty(*size)
-
-    def way(number: int) -> Marks:
-        marks = [now()]
-        pixels = decoded(kind, buffers[number % len(buffers)], size)
-        marks.append(now())
-        darkroom(RawFrame(pixels, number, time.monotonic()), network, settings, out)
-        return [*marks, now()]
 
     return way
 
@@ -197,12 +183,8 @@ def run(folder: Path, spawned: float) -> list[Row]:
     segment, frames = network.segmenter, network.frames
     loaded = time.monotonic()
     inputs, troubles = read_inputs(folder), {kind: set[str]() for kind in KINDS}
-    ways = {
-        kind: our_way(segment, kind, inputs[kind], settings, troubles[kind])
-        if frames is None
-        else one_go(network, kind, inputs[kind], settings, troubles[kind])
-        for kind in KINDS
-    }
+    seen = segment if frames is None else network
+    ways = {kind: our_way(seen, kind, inputs[kind], settings, troubles[kind]) for kind in KINDS}
     ways[KINDS[0]](0)
     startup = {
         "import_s": round(imported - spawned, 2),

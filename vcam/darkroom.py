@@ -1,14 +1,16 @@
 """From a raw frame to the picture that may leave, by the mask of that very frame."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from vcam.frame import I420, RawFrame, SafeFrame
 from vcam.framing import WHOLE, View, framed, no_clearer
 from vcam.guard import Guard
-from vcam.laps import Laps
 from vcam.look import Look
 from vcam.mask import Complaints, FrameMask, Segment, mask_or_none
 from vcam.settings import Settings
+
+Lap = Callable[[str], AbstractContextManager[None]]  # times what happens in the block as the stage of that name
 
 
 class Darkroom:
@@ -16,11 +18,11 @@ class Darkroom:
     had a mask that could be used.
     """
 
-    def __init__(self, say: Callable[[str], None], laps: Laps, look: Look | None = None) -> None:
+    def __init__(self, say: Callable[[str], None], lap: Lap, look: Look | None = None) -> None:
         """`say` is told in a sentence why a frame has no mask, or a scene can't be shown, unless `look` tells that in a
         way of its own.
         """
-        self._complain, self._look, self._laps = Complaints(say), look or Look(say), laps
+        self._complain, self._look, self._lap = Complaints(say), look or Look(say), lap
         self._network: Segment | None = None
         self._mask: FrameMask | None = None
         self._view: View | None = None
@@ -33,14 +35,14 @@ class Darkroom:
             self._network, self._mask, self._whole = network, None, False
         strength = self._blur_alone(frame, settings)
         if strength is not None and isinstance(network, Guard) and network.frames is not None:
-            with self._laps("gpu"):
+            with self._lap("gpu"):
                 made = network.make(frame, strength, self._whole, out)
             self._complain(made.trouble)
             self._mask, self._whole, self.good = None, True, not made.trouble
             return made.picture
-        with self._laps("mask"):
+        with self._lap("mask"):
             mask = mask_or_none(frame, network, self._complain, last=self._mask)
-        with self._laps("compose"):
+        with self._lap("compose"):
             shown, kept, self._view = framed(frame, mask, self._view, settings.framing, settings.look.on)
             picture = self._look(shown, kept, no_clearer(settings.look, self._view), out=out)
         self._mask, self._whole, self.good = mask, False, mask is not None

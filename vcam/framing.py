@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vcam.effects import blur_sigma
 from vcam.frame import I420, RawFrame, empty, planes, size_of
-from vcam.mask import CUT, FrameMask
+from vcam.mask import FrameMask, scene_cut
 from vcam.people import AWAY, PERSON, SMALLEST, Nearest, keep_nearest
 from vcam.settings import FramingSettings, LookSettings
 
@@ -72,7 +72,7 @@ def framed(
     is, because whoever is not in the mask would be shown.
     """
     now = frame.captured
-    last = None if view is None or scene_cut(mask, view.thumbnail) else view
+    last = None if view is None or elsewhere(mask, view.thumbnail) else view
     view = View() if last is None else last
     nearest = view.nearest
     if mask is not None and settings.people == "nearest" and on == "background":
@@ -110,11 +110,11 @@ def weakest_blur(size: float) -> float:
     return (blur_sigma(WEAKEST_BLUR) / size - none) / (most - none)
 
 
-def scene_cut(mask: FrameMask | None, thumbnail: NDArray[Any] | None) -> bool:
+def elsewhere(mask: FrameMask | None, thumbnail: NDArray[Any] | None) -> bool:
     """Whether this is another scene than the one with that thumbnail, as far as is known."""
     if mask is None or mask.thumbnail is None or thumbnail is None:
         return False
-    return float(np.mean(cv2.absdiff(mask.thumbnail, thumbnail))) > CUT
+    return scene_cut(thumbnail, mask.thumbnail)
 
 
 def passed(view: View, now: float) -> float:

@@ -1,11 +1,11 @@
 """A network under watch: a GPU that was lost, by a suspend or for want of memory, fails at every frame from then on."""
 
-import hashlib
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from segnet.conversion import file_sha256
 from segnet.weights import DEFAULT
 from vcam.errors import DeviceLostError
 from vcam.frame import I420, RawFrame
@@ -28,7 +28,7 @@ class Guard:
         path = settings.weights or DEFAULT
         self.about = {
             "weights": str(path) if settings.weights else "shipped",
-            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "sha256": file_sha256(path),
             "architecture": segmenter.info.architecture,
             "engine": segmenter.engine,
             "device": segmenter.device,

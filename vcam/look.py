@@ -123,8 +123,7 @@ def as_filmed(pixels: I420, kept: NDArray[Any] | None) -> I420:
 
 def essence(look: LookSettings) -> tuple[object, ...]:
     """What of the settings makes a difference to the effect."""
-    own = {"colour": look.colour, "picture": look.picture, "video": look.video}
-    return look.effect, own.get(look.effect, look.blur)
+    return look.effect, look.file or (look.colour if look.effect == "colour" else look.blur)
 
 
 def make_effect(look: LookSettings, size: tuple[int, int], wait: bool) -> Effect:
@@ -135,7 +134,7 @@ def make_effect(look: LookSettings, size: tuple[int, int], wait: bool) -> Effect
         return STYLES[look.effect](look.blur)
     if look.effect == "colour":
         return Colour(*bytes.fromhex(look.colour[1:]))
-    path = {"picture": look.picture, "video": look.video}.get(look.effect)
+    path = look.file
     if path is None:
         raise SettingsError(f"look.effect can't be {look.effect} here")
 

@@ -66,8 +66,12 @@ def remembered(last: FrameMask | None, size: tuple[int, int], thumbnail: NDArray
     """What the frame before tells of this one: nothing where there was none, at another size, or after a scene cut."""
     if last is None or last.soft is None or last.thumbnail is None or last.soft.shape != size[::-1]:
         return None
-    changed = float(np.mean(cv2.absdiff(thumbnail, last.thumbnail)))
-    return None if changed > CUT else last.soft
+    return None if scene_cut(last.thumbnail, thumbnail) else last.soft
+
+
+def scene_cut(before: NDArray[Any], thumbnail: NDArray[Any]) -> bool:
+    """Whether two thumbnails, uint8 (18, 32, 3) RGB, are of different scenes."""
+    return float(np.mean(cv2.absdiff(thumbnail, before))) > CUT
 
 
 def mask_or_none(

@@ -112,6 +112,11 @@ class LookSettings(Section):
             raise ValueError(f"there is no look.{value}; name a file")
         return value
 
+    @property
+    def file(self) -> Path | None:
+        """That of the effect, where it is one of a file."""
+        return {"picture": self.picture, "video": self.video}.get(self.effect)
+
 
 class FramingSettings(Section):
     """Which part of the webcam's picture is shown, and who in it."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
+from segnet.markdown import aligned
 from vcam.bench import STAGES
 
 Row = dict[str, Any]
@@ -36,11 +37,11 @@ HOW_STARTED = (
 
 def tables(rows: Sequence[Row]) -> str:
     """The figures, each table with a line on how to read it."""
-    parts = [*aligned(costs(rows)), "", fill(HOW, 120)]
+    parts = [*aligned(costs(rows), words=4), "", fill(HOW, 120)]
     if any("compare" in row for row in rows):
-        parts += ["", *aligned(compared(rows)), "", fill(HOW_COMPARED, 120)]
+        parts += ["", *aligned(compared(rows), words=4), "", fill(HOW_COMPARED, 120)]
     if any("gpu" in row for row in rows):
-        parts += ["", *aligned(on_gpu(rows)), "", fill(HOW_ON_GPU, 120)]
+        parts += ["", *aligned(on_gpu(rows), words=4), "", fill(HOW_ON_GPU, 120)]
     parts += ["", *aligned(started(rows), words=3), "", fill(HOW_STARTED, 120)]
     for trouble in dict.fromkeys(row["trouble"] for row in rows if "trouble" in row):
         parts += ["", fill(f"Not all frames had a mask: {trouble}.", 120)]
@@ -182,16 +183,3 @@ def versions() -> Iterator[str]:
             yield f"{part} {version(part)}"
         except PackageNotFoundError:
             continue
-
-
-def aligned(lines: Sequence[Sequence[str]], words: int = 4) -> list[str]:
-    """A Markdown table, readable as it is; the first `words` columns to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    text = [
-        "| "
-        + " | ".join(c.ljust(w) if i < words else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True)))
-        + " |"
-        for line in lines
-    ]
-    rule = "|" + "|".join("-" * (w + 1) + ("-" if i < words else ":") for i, w in enumerate(widths)) + "|"
-    return [text[0], rule, *text[1:]]

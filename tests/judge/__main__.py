@@ -17,9 +17,9 @@ from textwrap import fill
 import cv2
 import numpy as np
 
+from segnet.markdown import aligned
 from tests.judge.sheet import Clip, sheet
 from training.data import read_rgb
-from training.tables import aligned
 
 ROOT = Path(__file__).parent.parent.parent
 WIDTH = 120  # letters in a line of a page

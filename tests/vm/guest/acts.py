@@ -50,8 +50,7 @@ tape: Recorder | None = None
 
 def install() -> None:
     """The quick worker and the settings, for the unit that is there."""
-    folder = UNIT.with_suffix(".service.d")
-    for path, text in ((folder / "quick.conf", DROP_IN), (HOME / ".config/segblur/config.toml", CONFIG)):
+    for path, text in ((QUICK, DROP_IN), (HOME / ".config/segblur/config.toml", CONFIG)):
         run("mkdir", "-p", path.parent, user=True)
         path.write_text(text)
         os.chown(path, 1000, 1000)
