@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from pathlib import Path
 from time import monotonic
@@ -453,9 +454,13 @@ def test_a_worker_killed_under_a_swap_leaves_the_old_network(weights):
     with Running() as running:
         running.live()
         path = weights("mine.safetensors", "good")
-        os.kill(running.crew.pid, signal.SIGKILL)
-        with pytest.raises(SegBlurError, match="the worker ended while it tried the network"):
-            use(path)
+        os.kill(running.crew.pid, signal.SIGSTOP)  # so that it can't be done before it is killed
+        with ThreadPoolExecutor() as pool:
+            trial = pool.submit(use, path)
+            until(lambda: running.service._on_trial)
+            os.kill(running.crew.pid, signal.SIGKILL)
+            with pytest.raises(SegBlurError, match="the worker ended while it tried the network"):
+                trial.result(PATIENCE)
         running.device.wait_for(lambda kinds: after(kinds, "sharp", "placeholder", "sharp"))
         assert running.crew.settings.network.weights is None
         use(path)
