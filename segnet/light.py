@@ -73,7 +73,7 @@ class LightNet(nn.Module):
         self.up4 = Block(d8 + w4, d4)
         self.lateral = nn.Conv2d(config.stem, d4, kernel_size=1)
         self.up2 = Block(d4, d4)
-        self.head = nn.Sequential(nn.Conv2d(d4, 4, kernel_size=3, padding=1), nn.PixelShuffle(2))
+        self.head = nn.Sequential(nn.Conv2d(d4, 4, kernel_size=3, padding=1))  # four pixels at each place
         self.memory = Memory()
 
     def forward(self, x: Tensor, previous: Tensor) -> tuple[Tensor, Tensor]:
@@ -87,11 +87,15 @@ class LightNet(nn.Module):
 
     def mask(self, x: Tensor, previous: Tensor) -> Tensor:
         """The sigmoid of forward's first, float32 (N, 1, H, W), without the way through logits: for inference."""
-        fresh, previous = self.fresh(x), previous.float()
-        return blend(torch.sigmoid(fresh), previous, self.memory.keeps(fresh, previous))
+        new, old = torch.sigmoid(self.fours(x)), fours(previous.float())
+        return whole(blend(new, old, self.memory.keeps(new, old)))
 
     def fresh(self, x: Tensor) -> Tensor:
         """Logits by this picture alone, float32 (N, 1, H, W)."""
+        return whole(self.fours(x))
+
+    def fours(self, x: Tensor) -> Tensor:
+        """The same, four pixels at each place: float32 (N, 4, H / 2, W / 2)."""
         half = self.stem(x)
         quarter = self.quarter(half)
         eighth = self.eighth(quarter)
@@ -118,15 +122,24 @@ class Memory(nn.Module):
 
     def forward(self, logits: Tensor, previous: Tensor) -> Tensor:
         """Logits of the new mask and the previous mask, float32 (N, 1, H, W) → logits of the two mixed."""
-        return mixed(logits, previous, self.keeps(logits, previous))
+        new, old = fours(logits), fours(previous)
+        return whole(mixed(new, old, self.keeps(torch.sigmoid(new), old)))
 
-    def keeps(self, logits: Tensor, previous: Tensor) -> Tensor:
-        """How much of the previous mask to keep, float32 (N, 1, H, W), 0 to MOST_KEPT."""
-        mask = torch.sigmoid(logits)
-        seen = (mask, (mask - previous).abs(), (previous - UNKNOWN).abs())
-        y = F.relu(self.compare(torch.cat([F.pixel_unshuffle(plane, 2) for plane in seen], dim=1)))
-        keep = MOST_KEPT * torch.sigmoid(F.pixel_shuffle(self.keep(y), 2).float())
-        return keep * (previous != UNKNOWN)
+    def keeps(self, new: Tensor, old: Tensor) -> Tensor:
+        """How much of the previous mask to keep, 0 to MOST_KEPT, by both masks; all float32 (N, 4, H / 2, W / 2)."""
+        seen = torch.cat((new, (new - old).abs(), (old - UNKNOWN).abs()), dim=1)
+        keep = MOST_KEPT * torch.sigmoid(self.keep(F.relu(self.compare(seen))).float())
+        return keep * (old != UNKNOWN)
+
+
+def fours(plane: Tensor) -> Tensor:
+    """(N, 1, H, W) → (N, 4, H / 2, W / 2): convolutions of the same reach take a quarter of the places."""
+    return F.pixel_unshuffle(plane, 2)
+
+
+def whole(four: Tensor) -> Tensor:
+    """(N, 4, H / 2, W / 2) → (N, 1, H, W): back again."""
+    return F.pixel_shuffle(four, 2)
 
 
 def blend(new: Tensor, old: Tensor, keep: Tensor) -> Tensor:

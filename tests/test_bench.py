@@ -193,7 +193,7 @@ def test_rows_have_the_start_of_a_fresh_process_and_a_first_one_with_an_empty_ca
     monkeypatch.setattr(speed, "spawn", child)
     said = []
     rows = speed.bench(Settings(), [speed.parse_size("320x240")], ["torch"], 7, True, said.append)
-    assert started == [("torch", 320, 0, False), ("torch", 320, 7, True)]
+    assert started == [("torch", 320, 0, False), ("torch", 320, 7, False), ("torch", 320, 7, True)]
     assert [(row["startup"]["total_s"], row["first_startup"]["total_s"]) for row in rows] == [(7.0, 8.0)]
     assert said == ["torch 320×240: 7 frames of each kind"]
 
@@ -212,6 +212,7 @@ def test_the_command_measures_each_engine_beside_the_ordinary_recipe():
         ("openvino", "mjpeg", 320),
     ]
     for row in rows:
+        assert row["cpu_ms"] > 0
         assert row["compare"]["ordinary, the same network"]["ratio"] > 0
         assert 0 < row["startup"]["import_s"] < row["startup"]["total_s"]
         assert row["startup"]["rss_mb"] > 50

@@ -24,15 +24,30 @@ def test_yuyv_is_split_into_planes_and_colour_of_two_lines_averaged(height):
         assert np.abs(plane - (lines[::2] + lines[1::2]) / 2).max() <= 0.5
 
 
-def test_an_mjpeg_picture_comes_back_in_limited_range_with_its_colours(sample):
-    bgr = to_bgr(sample[0].pixels)
-    data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 95])[1]
+def jpeg(bgr, sampling=cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422):
+    options = [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
+    return cv2.imencode(".jpg", bgr, options)[1].reshape(1, -1)
+
+
+SAMPLINGS = [getattr(cv2, f"IMWRITE_JPEG_SAMPLING_FACTOR_{name}") for name in ("411", "420", "422", "440", "444")]
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS)
+@pytest.mark.parametrize("size", [(640, 480), (320, 180), (322, 290), (357, 289)])
+def test_an_mjpeg_picture_comes_back_in_limited_range_with_its_colours(sample, sampling, size):
+    bgr = cv2.resize(to_bgr(sample[0].pixels), size)
     out = empty(640, 480)
-    assert decode(data.reshape(1, -1), "MJPG", out)
-    assert np.abs(to_bgr(out).astype(int) - bgr).mean() < 3
-    white = cv2.imencode(".jpg", np.full((480, 640, 3), 255, np.uint8))[1]
-    decode(white, "MJPG", out)
-    assert np.abs(planes(out)[0].astype(int) - 235).max() <= 1
+    assert decode(jpeg(bgr, sampling), "MJPG", out)
+    assert np.abs(to_bgr(out).astype(int) - cover(bgr, 640, 480)).mean() < 3
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS)
+def test_white_and_black_are_at_the_ends_of_the_range(sampling):
+    out = empty(64, 48)
+    for level, luma in ((0, 16), (255, 235)):
+        assert decode(jpeg(np.full((48, 64, 3), level, np.uint8), sampling), "MJPG", out)
+        for plane, wanted in zip(planes(out), (luma, 128, 128), strict=True):
+            assert np.abs(plane.astype(int) - wanted).max() <= 1
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff", b"not a jpeg", b"\xff\xd8\xff\xe0" + bytes(100)])
@@ -43,6 +58,14 @@ def test_damaged_pictures_are_told_from_good_ones(data):
 @given(st.binary(max_size=300))
 def test_no_bytes_whatever_break_the_decoder(data):
     decode(np.frombuffer(data, np.uint8), "MJPG", empty(64, 48))
+
+
+@given(st.binary(min_size=1, max_size=8), st.floats(0, 1), st.floats(0, 1))
+def test_no_flaw_in_a_jpeg_breaks_the_decoder(flaw, where, length):
+    data, out = jpeg(np.random.default_rng(0).integers(0, 255, (48, 64, 3)).astype(np.uint8)).tobytes(), empty(64, 48)
+    at = round(where * len(data))
+    data = data[:at] + flaw + data[at + len(flaw) :]
+    decode(np.frombuffer(data[: round(length * len(data))], np.uint8), "MJPG", out)
 
 
 def test_a_webcam_of_odd_size_is_scaled_and_cut_to_the_output(sample):

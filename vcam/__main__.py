@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from vcam.errors import SegBlurError, SettingsError
+from vcam.heap import keep_freed
 from vcam.log import keep_no_core
 from vcam.remote import add_commands
 from vcam.settings import Settings, fields, load_settings
@@ -258,6 +259,7 @@ def video(arguments: argparse.Namespace, settings: Settings) -> int:
     """A video, or several."""
     if arguments.at_once is not None and not 1 <= arguments.at_once <= MOST_AT_ONCE:
         raise SettingsError(f"--at-once must be from 1 to {MOST_AT_ONCE}")
+    keep_freed()
     if len(arguments.videos) > 1 or arguments.out.is_dir():
         return videos(arguments, settings)
     from vcam.network import load_network

@@ -23,6 +23,7 @@ from vcam.errors import OutputError, SegBlurError
 from vcam.figures import resident
 from vcam.frame import I420, RawFrame, empty
 from vcam.guard import Guard
+from vcam.heap import keep_freed
 from vcam.mask import Segment
 from vcam.ordinary import by_mediapipe, by_network, ordinary
 from vcam.settings import Settings
@@ -169,12 +170,14 @@ def recipes(
 
 
 def run(folder: Path, spawned: float) -> list[Row]:
-    """The rows of the task in `folder`, for a process that was started at `spawned`, time.monotonic(). Raises
-    SettingsError, and what the engine raises.
+    """The rows of the task in `folder`: its `frames` measured, or compared with other ways, or the start alone, of this
+    process, which began at `spawned`, time.monotonic(). Raises SettingsError, and what the engine raises.
     """
     from vcam.network import load_guarded
 
     task = json.loads((folder / "task.json").read_text())
+    if not task["compare"]:  # there, none shall have an advantage that the others don't have
+        keep_freed()
     settings = Settings.model_validate(task["settings"])
     size = (settings.output.width, settings.output.height)
     imported = time.monotonic()
@@ -195,19 +198,18 @@ def run(folder: Path, spawned: float) -> list[Row]:
     }
     about = {"device": segment.device, "engine": segment.engine, "width": size[0], "height": size[1]}
     rows: dict[str, Row] = {kind: {**about, "input": kind, "startup": startup} for kind in KINDS}
-    if task["frames"]:
-        for kind, way in ways.items():
+    for kind, way in ways.items():
+        if task["compare"]:
+            others = dict(recipes(segment, kind, inputs[kind], size))
+            beside = compare({"SegBlur": way, **others}, task["frames"])
+            rows[kind] |= {"compare": beside, "ratio": min(beside[name]["ratio"] for name in others)}
+        elif task["frames"]:
             rows[kind] |= measure(way, task["frames"], STAGES if frames is None else ONE_GO)
             if frames is not None:
                 from vcam.gpuspeed import parts
 
                 pictures = [decoded(kind, data, size) for data in inputs[kind]]
                 rows[kind] |= {"gpu": parts(frames, pictures, settings.look.blur, task["frames"])}
-    if task["compare"]:  # only now: the others leave memory behind
-        for kind, way in ways.items():
-            others = dict(recipes(segment, kind, inputs[kind], size))
-            beside = compare({"SegBlur": way, **others}, task["frames"])
-            rows[kind] |= {"compare": beside, "ratio": min(beside[name]["ratio"] for name in others)}
     for kind, reasons in troubles.items():
         if reasons - {""}:
             rows[kind]["trouble"] = min(reasons - {""})

@@ -73,12 +73,15 @@ def in_fresh_processes(settings: Settings, frames: int, compare: bool) -> list[R
         folder = Path(name)
         write_inputs(folder, settings.output.width, settings.output.height)
         first = spawn(folder, settings, 0, compare=False)
-        rows = spawn(folder, settings, frames, compare)
-    return [row | {"first_startup": first[0]["startup"]} for row in rows]
+        rows = spawn(folder, settings, frames, compare=False)
+        beside = spawn(folder, settings, frames, compare=True) if compare else rows
+    return [{**other, **row, "first_startup": first[0]["startup"]} for row, other in zip(rows, beside, strict=True)]
 
 
 def spawn(folder: Path, settings: Settings, frames: int, compare: bool) -> list[Row]:
-    """What a fresh process measures; without frames, its start-up alone. Raises SegBlurError."""
+    """What a fresh process measures, or compares with other ways; without frames, its start-up alone. Raises
+    SegBlurError.
+    """
     task = {"settings": settings.model_dump(mode="json"), "frames": frames, "compare": compare}
     (folder / "task.json").write_text(json.dumps(task))
     environment = os.environ | {"XDG_CACHE_HOME": str(folder / "cache")}

@@ -22,6 +22,7 @@ from vcam.darkroom import Darkroom
 from vcam.errors import CameraLostError, DeviceLostError, SettingsError
 from vcam.frame import RawFrame
 from vcam.guard import Guard
+from vcam.heap import keep_freed
 from vcam.laps import Laps
 from vcam.log import keep_no_core, set_up_log
 from vcam.mask import Segment
@@ -61,6 +62,7 @@ def main() -> int:
     """The process: `python -m vcam.worker MEMORY SOCKET`, two inherited descriptors. The exit code."""
     set_up_log()
     keep_no_core()
+    keep_freed()
     # Whatever ends the keeper ends this process too: a webcam must not stay on for nobody.
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the keeper's; it ends this process itself
