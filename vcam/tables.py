@@ -13,6 +13,7 @@ from segnet.markdown import aligned
 from vcam.bench import STAGES
 
 Row = dict[str, Any]
+GOAL = 6.0  # times less than the ordinary recipe
 PARTS = ("numpy", "opencv-python", "openvino", "torch", "mediapipe")
 
 HOW = (
@@ -40,6 +41,7 @@ def tables(rows: Sequence[Row]) -> str:
     parts = [*aligned(costs(rows), words=4), "", fill(HOW, 120)]
     if any("compare" in row for row in rows):
         parts += ["", *aligned(compared(rows), words=4), "", fill(HOW_COMPARED, 120)]
+        parts += ["", *(f"- {sentence}" for row in rows if "compare" in row for sentence in common(row))]
     if any("gpu" in row for row in rows):
         parts += ["", *aligned(on_gpu(rows), words=4), "", fill(HOW_ON_GPU, 120)]
     parts += ["", *aligned(started(rows), words=3), "", fill(HOW_STARTED, 120)]
@@ -92,6 +94,16 @@ def compared(rows: Sequence[Row]) -> list[list[str]]:
     return [head, *lines]
 
 
+def common(row: Row) -> list[str]:
+    """What of a frame no recipe can leave out, beside what the goal leaves for all of it; [] for a GPU."""
+    if "network" not in row["cpu_stages"]:
+        return []
+    both = row["cpu_stages"]["decode"] + row["cpu_stages"]["network"]
+    sixth = min(other["cpu_ms"] for name, other in row["compare"].items() if name != "SegBlur") / GOAL
+    which_one = f"{size_of(row)}, {row['input']}, {row['engine']}"
+    return [f"{which_one}: a sixth of the ordinary recipe is {sixth:.2f} ms; decoding and the network take {both:.2f}"]
+
+
 def on_gpu(rows: Sequence[Row]) -> list[list[str]]:
     """A line for each row of a GPU that makes whole frames."""
     names = ("upload", "graph", "download", "floor", "steps")
@@ -137,8 +149,8 @@ def bars(rows: Sequence[Row]) -> list[list[str]]:
     for what, sign, goal, unit, figure in (
         ("CPU, 1280×720, YUYV: CPU time a frame", "≤", 5.0, "ms", cpu("yuyv", "cpu_ms")),
         ("CPU, 1280×720, MJPEG: CPU time a frame", "≤", 8.0, "ms", cpu("mjpeg", "cpu_ms")),
-        ("CPU, 1280×720, YUYV: the ordinary recipe takes", "≥", 6.0, "times ours", cpu("yuyv", "ratio")),
-        ("CPU, 1280×720, MJPEG: the ordinary recipe takes", "≥", 6.0, "times ours", cpu("mjpeg", "ratio")),
+        ("CPU, 1280×720, YUYV: the ordinary recipe takes", "≥", GOAL, "times ours", cpu("yuyv", "ratio")),
+        ("CPU, 1280×720, MJPEG: the ordinary recipe takes", "≥", GOAL, "times ours", cpu("mjpeg", "ratio")),
         ("CPU: able to blur after a start", "≤", 3.0, "s", cpu("yuyv", "startup", "total_s")),
         ("CPU: memory, the keeper's 60 MB apart", "≤", 290.0, "MB", cpu("yuyv", "rss_mb")),
         ("CUDA, 1920×1080, YUYV: p50", "≤", 1.0, "ms", cuda(1080, "yuyv", "p50_ms")),
