@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from tests.test_control import PAGE, PATIENCE, Service
+from tests.control.callers import PATIENCE, Service
+from tests.control.test_page import PAGE
 from tests.test_figures import status
 from vcam import client, control
 from vcam.client import StoppedError, ask, duration, follow, status_text, watch, waybar
