@@ -1,10 +1,13 @@
-"""The compositor in plain float64 numpy, one formula a line: what the fast one is held against."""
+"""The compositor and its effects in plain float64 numpy, one formula a line: what the fast ones are held against."""
 
 import numpy as np
 
+from vcam import bokeh as discs
+from vcam import rim
 from vcam.edge import FLAT, HIGH, LOW, REACH, SMOOTH
 from vcam.effects import EPSILON, NEAR, blur_sigma, low_resolution
 from vcam.frame import planes, size_of
+from vcam.styles import BLACK, BLOCK, GREY, SHARE_OF_COLOUR, SHARE_OF_LIGHT
 
 
 def resize_bilinear(image, width, height):
@@ -88,19 +91,111 @@ def refine(alpha, luma):
 
 
 def compose(pixels, alpha, strength):
-    """Planes Y, U, V of the composite, float64."""
+    """Planes Y, U, V of the composite with a blurred background, float64."""
+    return over(planes(pixels), refine(alpha, planes(pixels)[0]), blur(pixels, alpha, strength))
+
+
+def over(person, share, background):
+    """The person's planes over those of the background, by the share of each pixel of luma that is kept."""
+    shares = [share if plane.shape == share.shape else resize_area(share, *plane.shape[::-1]) for plane in background]
+    return [kept * plane + (1 - kept) * room for kept, plane, room in zip(shares, person, background, strict=True)]
+
+
+def blur(pixels, alpha, strength):
     width, height = low_resolution(*size_of(pixels))
     near, sigma = NEAR * height / 90, blur_sigma(strength) * height / 90
     weight = (1 - shrink(alpha, width, height)) ** 4
-    refined = refine(alpha, planes(pixels)[0])
     result = []
     for plane in planes(pixels):
-        full = plane.astype(np.float64)
         low = shrink(plane, width, height)
         mean = (low * weight).sum() / max(weight.sum(), EPSILON)
         beside = (gauss(low * weight, near) + EPSILON * mean) / (gauss(weight, near) + EPSILON)
         background = gauss(weight * low + (1 - weight) * beside, sigma)
-        background = resize_bilinear(background, plane.shape[1], plane.shape[0])
-        share = refined if plane.shape == refined.shape else resize_area(refined, plane.shape[1], plane.shape[0])
-        result.append(share * full + (1 - share) * background)
+        result.append(resize_bilinear(background, *plane.shape[::-1]))
     return result
+
+
+def pixelate(pixels, alpha, strength):
+    width, height = size_of(pixels)
+    side = height * BLOCK * (0.8 + strength)
+    columns, rows = round(width / side), round(height / side)
+    result = []
+    for plane in blur(pixels, alpha, strength):
+        blocks = resize_bilinear(plane, columns, rows)
+        down, across = (np.arange(new) * old // new for new, old in zip(plane.shape, blocks.shape, strict=True))
+        result.append(blocks[down][:, across])
+    return result
+
+
+def grey(pixels, alpha, strength):
+    luma, *colours = blur(pixels, alpha, strength)
+    return [luma, *(np.full_like(plane, GREY) for plane in colours)]
+
+
+def dim(pixels, alpha, strength):
+    luma, *colours = blur(pixels, alpha, strength)
+    dark = BLACK + SHARE_OF_LIGHT * (luma - BLACK)
+    return [dark, *(GREY + SHARE_OF_COLOUR * (plane - GREY) for plane in colours)]
+
+
+def bokeh(pixels, alpha, strength):
+    factor = round(size_of(pixels)[1] / discs.LINES)
+    width, height = (side // factor for side in size_of(pixels))
+    lights = (small(planes(pixels)[0], width, height) - discs.LIGHT) / (discs.BRIGHTEST - discs.LIGHT)
+    weight = (1 - shrink(alpha, width, height)) ** 4 * (1 + discs.LIGHTS * np.clip(lights, 0, 1) ** 2)
+    radius = discs.disc_radius(strength) * height / discs.LINES
+    result = []
+    for plane, half in zip(planes(pixels), (1, 2, 2), strict=True):
+        counts = weight if half == 1 else resize_area(weight, width // 2, height // 2)
+        low, kernel = small(plane, *counts.shape[::-1]), disc(radius / half)
+        mean = (low * counts).sum() / max(counts.sum(), EPSILON)
+        seen = (convolve(low * counts, kernel) + EPSILON * mean) / (convolve(counts, kernel) + EPSILON)
+        result.append(resize_bilinear(seen, *plane.shape[::-1]))
+    return result
+
+
+def disc(radius):
+    reach = int(np.ceil(radius))
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    kernel = np.clip(radius + 0.5 - np.hypot(x, y), 0, 1)
+    return kernel / kernel.sum()
+
+
+def convolve(image, kernel):
+    """Borders mirrored; the kernel is the same turned by half a circle."""
+    reach, (rows, columns) = len(kernel) // 2, image.shape
+    padded = np.pad(image, reach, mode="symmetric")
+    return sum(
+        share * padded[y : y + rows, x : x + columns] for (y, x), share in np.ndenumerate(kernel) if share
+    )  # fmt: skip
+
+
+def small(plane, width, height):
+    """In whole grey levels."""
+    return np.floor(resize_area(plane.astype(np.float64), width, height) + 0.5)
+
+
+def relit(pixels, share, behind, clean, wrap):
+    """Planes of the person, whose edge is cleaned of the room and lit by the planes `behind`."""
+    factor = round(size_of(pixels)[1] / rim.LINES)
+    width, height = (side // factor for side in size_of(pixels))
+    low = resize_area(share, width, height)
+    result = []
+    for plane, scene, half in zip(planes(pixels), behind, (1, 2, 2), strict=True):
+        alpha = low if half == 1 else resize_area(low, width // 2, height // 2)
+        mixed, near = small(plane, *alpha.shape[::-1]), mean_of(rim.NEAR // half | 1)
+        person = near(mixed * alpha) / (near(alpha) + rim.EPSILON)
+        room = near(mixed * (1 - alpha)) / (1 - near(alpha) + rim.EPSILON)
+        apart = person - room
+        like_room = np.clip((person - mixed) * apart / (apart**2 + rim.SAME), 0, 1)
+        sure = np.clip((like_room - rim.MIXED) / (rim.ROOM - rim.MIXED), 0, 1)
+        change = clean * np.minimum(2 * (1 - alpha) * sure, like_room) * apart
+        light = wrap * alpha * (1 - near(alpha))
+        change += light * (mean_of(rim.FAR // half | 1)(small(scene, *alpha.shape[::-1])) - mixed - change)
+        result.append(np.clip(plane + resize_bilinear(change, *plane.shape[::-1]), 0, 255))
+    return result
+
+
+def mean_of(side):
+    """What takes an image to the mean of side × side pixels around each; borders mirrored."""
+    return lambda image: convolve(image, np.full((side, side), 1 / side**2))

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tests import reference
 from tests.faulty_worker import paint_secret, secret_of
 from tests.test_compositor import NOBODY, soft_disc
 from vcam.bokeh import Bokeh
@@ -16,6 +17,7 @@ from vcam.rim import relit
 from vcam.scene import Scene
 from vcam.settings import LookSettings
 from vcam.styles import Colour, Dim, Grey, Pixelate
+from vcam.yuv import from_bgr, to_bgr
 
 WEAKEST = min(value.ge for value in LookSettings.model_fields["blur"].metadata if hasattr(value, "ge"))
 STYLES = [Blur, Bokeh, Pixelate, Grey, Dim]
@@ -35,6 +37,32 @@ def beach(pixels):
 def every_effect(pixels):
     yield from (style(WEAKEST) for style in STYLES)
     yield from (GREEN, beach(pixels), Fade(Bokeh(WEAKEST), GREEN, 0.1), Fade(beach(pixels), Blur(WEAKEST), 0.9))
+
+
+@pytest.mark.parametrize("strength", [WEAKEST, 1.0])
+@pytest.mark.parametrize("style", [Bokeh, Pixelate, Grey, Dim])
+@pytest.mark.parametrize("size", [(640, 480), (1280, 720)])
+def test_every_style_is_its_plain_formula_within_two_grey_levels(sample, style, strength, size):
+    pixels, alpha = empty(*size), soft_disc((144, 256), 0.5)
+    from_bgr(to_bgr(sample[3].pixels), pixels)
+    share = reference.refine(alpha, planes(pixels)[0])
+    room = getattr(reference, style.__name__.lower())(pixels, alpha, strength)
+    clean = reference.relit(pixels, share, room, style.clean, style.wrap) if style is Dim else planes(pixels)
+    safe = compose(RawFrame(pixels, 5, 0.0), FrameMask(alpha, 5), style(strength))
+    for fast, plain in zip(planes(safe.pixels), reference.over(clean, share, room), strict=True):
+        assert np.abs(fast - plain).max() <= 2.0
+
+
+@pytest.mark.parametrize("size", [(640, 480), (1280, 720)])
+def test_before_a_scene_the_edge_is_its_plain_formula_within_two_grey_levels(sample, size):
+    pixels, alpha = empty(*size), soft_disc((144, 256), 0.5)
+    from_bgr(to_bgr(sample[3].pixels), pixels)
+    scene = beach(pixels)
+    share, behind = reference.refine(alpha, planes(pixels)[0]), planes(scene(pixels, alpha))
+    clean = reference.relit(pixels, share, behind, scene.clean, scene.wrap)
+    safe = compose(RawFrame(pixels, 5, 0.0), FrameMask(alpha, 5), scene)
+    for fast, plain in zip(planes(safe.pixels), reference.over(clean, share, behind), strict=True):
+        assert np.abs(fast - plain).max() <= 2.0
 
 
 @pytest.mark.parametrize("mask", [None, NOBODY, soft_disc((144, 256))])
