@@ -29,6 +29,10 @@ def beach(pixels):
     picture = np.empty_like(pixels)
     for plane, value in zip(planes(picture), (210, 100, 150), strict=True):
         plane[:] = value
+    return shown(picture)
+
+
+def shown(picture):
     scene = Scene(iter([(0.0, picture), (float("inf"), picture)]))
     scene.turn(0.0)
     return scene
@@ -57,7 +61,7 @@ def test_every_style_is_its_plain_formula_within_two_grey_levels(sample, style, 
 def test_before_a_scene_the_edge_is_its_plain_formula_within_two_grey_levels(sample, size):
     pixels, alpha = empty(*size), soft_disc((144, 256), 0.5)
     from_bgr(to_bgr(sample[3].pixels), pixels)
-    scene = beach(pixels)
+    scene = shown(pixels[::-1].copy())  # anything, so that it differs from place to place
     share, behind = reference.refine(alpha, planes(pixels)[0]), planes(scene(pixels, alpha))
     clean = reference.relit(pixels, share, behind, scene.clean, scene.wrap)
     safe = compose(RawFrame(pixels, 5, 0.0), FrameMask(alpha, 5), scene)
