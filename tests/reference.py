@@ -5,7 +5,7 @@ import numpy as np
 from vcam import bokeh as discs
 from vcam import rim
 from vcam.edge import FLAT, HIGH, LOW, REACH, SMOOTH
-from vcam.effects import EPSILON, NEAR, blur_sigma, low_resolution
+from vcam.effects import EPSILON, NEAR, WEAKEST, blur_sigma, low_resolution
 from vcam.frame import planes, size_of
 from vcam.styles import BLACK, BLOCK, GREY, SHARE_OF_COLOUR, SHARE_OF_LIGHT
 
@@ -143,21 +143,21 @@ def bokeh(pixels, alpha, strength):
     width, height = (side // factor for side in size_of(pixels))
     lights = (small(planes(pixels)[0], width, height) - discs.LIGHT) / (discs.BRIGHTEST - discs.LIGHT)
     weight = (1 - shrink(alpha, width, height)) ** 4 * (1 + discs.LIGHTS * np.clip(lights, 0, 1) ** 2)
-    radius = discs.disc_radius(strength) * height / discs.LINES
+    radius, edge = discs.disc_radius(strength) * height / discs.LINES, blur_sigma(WEAKEST) * height / 90
     result = []
     for plane, half in zip(planes(pixels), (1, 2, 2), strict=True):
         counts = weight if half == 1 else resize_area(weight, width // 2, height // 2)
-        low, kernel = small(plane, *counts.shape[::-1]), disc(radius / half)
+        low, kernel = small(plane, *counts.shape[::-1]), disc(radius / half, edge / half)
         mean = (low * counts).sum() / max(counts.sum(), EPSILON)
         seen = (convolve(low * counts, kernel) + EPSILON * mean) / (convolve(counts, kernel) + EPSILON)
         result.append(resize_bilinear(seen, *plane.shape[::-1]))
     return result
 
 
-def disc(radius):
-    reach = int(np.ceil(radius))
+def disc(radius, edge):
+    reach = int(np.ceil(radius + 4 * edge))
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    kernel = np.clip(radius + 0.5 - np.hypot(x, y), 0, 1)
+    kernel = gauss(np.clip(radius + 0.5 - np.hypot(x, y), 0, 1), edge)
     return kernel / kernel.sum()
 
 

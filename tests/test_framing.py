@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from tests.faulty_worker import Box as Middle
 from tests.reference import resize_bilinear
-from vcam.effects import Blur
+from vcam.bokeh import Bokeh
+from vcam.effects import WEAKEST, Blur
+from vcam.fade import Fade
 from vcam.files import SAMPLE, VideoFile
 from vcam.frame import RawFrame, empty, planes, size_of
 from vcam.framing import (
     STILL,
-    WEAKEST_BLUR,
     WHOLE,
     Box,
     View,
@@ -26,13 +27,15 @@ from vcam.framing import (
     framed,
     glide,
     inside,
-    no_clearer,
+    least_blur,
     on_grid,
     pixels_of,
 )
+from vcam.look import at_least
 from vcam.mask import FrameMask, find_mask
 from vcam.pictures import blur_picture
 from vcam.settings import FramingSettings, LookSettings
+from vcam.styles import Colour, Dim, Grey, Pixelate
 from vcam.video import blur_frames
 from vcam.yuv import to_bgr
 
@@ -275,28 +278,29 @@ def test_where_the_person_is_hidden_everybody_is():
 
 
 def test_at_the_weakest_blur_an_enlarged_letter_is_as_hard_to_read_as_before():
-    weakest = LookSettings(blur=0.2)
     pixels = empty(1280, 720)
     pixels[:] = 200
     cv2.putText(planes(pixels)[0], "PASSWORD", (420, 380), cv2.FONT_HERSHEY_SIMPLEX, 2.0, 16, 5)  # 44 pixels high
     contrast = {}
     for zoom in (1.0, 1.4, 2.0):
         view = View(box=Box(0.5, 0.5, 1 / zoom))
-        hidden = planes(Blur(no_clearer(weakest, view).blur)(cut_frame(pixels, view.box, False), None))[0]
+        hidden = planes(at_least(Blur(WEAKEST), least_blur(view))(cut_frame(pixels, view.box, False), None))[0]
         contrast[zoom] = np.ptp(hidden[350:370, 320:960].astype(int), axis=1).max()
     assert max(contrast.values()) < 1.05 * contrast[1.0]
-    assert [at.ge for at in LookSettings.model_fields["blur"].metadata if hasattr(at, "ge")] == [WEAKEST_BLUR]
+    assert [at.ge for at in LookSettings.model_fields["blur"].metadata if hasattr(at, "ge")] == [WEAKEST]
 
 
-def test_a_blur_that_is_strong_enough_is_left_as_it_is():
-    default, strong, weak = LookSettings(), LookSettings(blur=1.0), LookSettings(blur=0.2)
-    enlarged = View(box=Box(0.5, 0.5, 0.5))
-    assert no_clearer(default, View()) is default
-    assert no_clearer(weak, View()) is weak
-    assert no_clearer(strong, enlarged) is strong
-    assert no_clearer(weak, enlarged).blur > default.blur > weak.blur
-    colour = LookSettings(effect="colour", blur=0.2)
-    assert no_clearer(colour, enlarged) is colour
+def test_an_effect_that_hides_enough_is_left_as_it_is_and_every_other_made_stronger():
+    least = least_blur(View(box=Box(0.5, 0.5, 0.5)))
+    assert least_blur(View()) == WEAKEST
+    for effect in (Blur(WEAKEST), Blur(1.0), Bokeh(WEAKEST), Fade(Blur(WEAKEST), Colour(0, 0, 0), 0.5)):
+        assert at_least(effect, WEAKEST) == effect
+    assert at_least(Colour(0, 0, 0), least) == Colour(0, 0, 0)
+    assert at_least(Blur(1.0), least) == Blur(1.0)
+    for style in (Blur, Pixelate, Grey, Dim):
+        assert at_least(style(WEAKEST), least).strength == least > 0.5
+    assert at_least(Bokeh(1.0), least) == Bokeh(1.0, least)
+    assert at_least(Fade(Blur(WEAKEST), Grey(WEAKEST), 0.5), least) == Fade(Blur(least), Grey(least), 0.5)
 
 
 def test_a_video_and_a_picture_are_framed_too(sample):

@@ -118,13 +118,23 @@ def test_without_a_mask_the_effect_is_all_over_the_frame_on_whatever_it_is_meant
 
 
 def test_from_the_person_to_the_room_and_from_off_the_room_is_hidden_at_once(raw, tmp_path):
-    mask = FrameMask(NOBODY, 1)
+    alpha = NOBODY.copy()
+    alpha[-20:, :40] = 1.0  # somebody in a corner, who does not hide the secret
+    mask = FrameMask(alpha, 1)
     for shown in (LookSettings(on="person"), LookSettings(effect="off")):
         for wanted in (BLUR, GREEN, LookSettings(effect="picture", picture=still(tmp_path / "beach.png"))):
             look = Look(print)
             assert secret_of(planes(look(raw(0.0), mask, shown).pixels)[0]) > 0.9
             for time in (0.01, 0.02, FADE):
                 assert secret_of(planes(look(raw(time), mask, wanted).pixels)[0]) < 0.02
+
+
+def test_while_nobody_is_found_an_effect_on_the_person_is_all_over(raw):
+    speck = NOBODY.copy()
+    speck[:3, :3] = 1.0
+    for alpha in (NOBODY, speck):
+        picture = Look()(raw(0.0), FrameMask(alpha, 1), LookSettings(on="person")).pixels
+        assert secret_of(planes(picture)[0]) < 0.02
 
 
 def test_off_is_the_frame_as_it_was_filmed_with_a_mask_or_without(raw):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from vcam.frame import I420, RawFrame, SafeFrame
-from vcam.framing import WHOLE, View, framed, no_clearer
+from vcam.framing import WHOLE, View, framed, least_blur
 from vcam.guard import Guard
 from vcam.look import Look
 from vcam.mask import Complaints, FrameMask, Segment, mask_or_none
@@ -44,7 +44,7 @@ class Darkroom:
             mask = mask_or_none(frame, network, self._complain, last=self._mask)
         with self._lap("compose"):
             shown, kept, self._view = framed(frame, mask, self._view, settings.framing, settings.look.on)
-            picture = self._look(shown, kept, no_clearer(settings.look, self._view), out=out)
+            picture = self._look(shown, kept, settings.look, least_blur(self._view), out)
         self._mask, self._whole, self.good = mask, False, mask is not None
         return picture
 

@@ -15,7 +15,7 @@ from vcam.camera import WebCamera, choose_camera
 from vcam.errors import CameraLostError, OutputError
 from vcam.files import SAMPLE, FileCamera, VideoFile, make_folder
 from vcam.frame import size_of
-from vcam.framing import View, framed, no_clearer
+from vcam.framing import View, framed, least_blur
 from vcam.look import Look
 from vcam.loopback import find_loopback
 from vcam.mask import Complaints, Segment, mask_or_none
@@ -88,7 +88,7 @@ def show_window(settings: Settings, webcam: Path | None, segment: Segment, frame
             if frame is not None:
                 mask = mask_or_none(frame, segment, complain, last=mask)
                 part, kept, view = framed(frame, mask, view, settings.framing, settings.look.on)
-                safe = look(part, kept, no_clearer(settings.look, view))
+                safe = look(part, kept, settings.look, least_blur(view))
                 if not shown:
                     cv2.resizeWindow(WINDOW, *size_of(safe.pixels))
                 cv2.imshow(WINDOW, to_bgr(safe.pixels))

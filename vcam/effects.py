@@ -17,6 +17,7 @@ from vcam.frame import I420, empty, planes, size_of
 from vcam.yuv import shrink
 
 LOW_LINES = 90  # the blur is found at about this many lines, where it costs little and loses nothing
+WEAKEST = 0.2  # strength; what this hides is hidden by every effect
 NEAR = 2.0  # standard deviation, in pixels of that many lines, of what the person is filled from
 EPSILON = 1e-4  # weight of the mean background colour where no background is near
 

@@ -10,15 +10,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vcam.effects import blur_sigma
+from vcam.effects import WEAKEST, blur_sigma
 from vcam.frame import I420, RawFrame, empty, planes, size_of
 from vcam.mask import FrameMask, scene_cut
 from vcam.people import AWAY, PERSON, SMALLEST, Nearest, keep_nearest
-from vcam.settings import FramingSettings, LookSettings
+from vcam.settings import FramingSettings
 
 SMALLEST_PART = 0.5  # share of the picture's sides: what is enlarged more than twice is seen to be soft
-WEAKEST_BLUR = 0.2  # of the setting look.blur
-SHARP = {"colour", "picture", "video", "transparent", "off"}  # effects that blur nothing
 SHOULDERS = 0.6  # share of the shown width that the person fills
 HEADROOM = 0.1  # share of the shown height above the head
 UPPER = 0.6  # share of a person, from the top, that is looked at: not elbows on a desk, nor legs
@@ -92,22 +90,15 @@ def framed(
     return replace(frame, pixels=cut_frame(frame.pixels, box, settings.mirror)), mask, view
 
 
-def no_clearer(look: LookSettings, view: View) -> LookSettings:
-    """The look for what is shown: an enlarged room is easier to read, so that the blur must be stronger for what the
-    weakest one hides in all of the picture. The very look where it is strong enough, or blurs nothing.
+def least_blur(view: View) -> float:
+    """Strength of blur that is to what is shown what the weakest one is to all of the picture: an enlarged room is
+    easier to read.
     """
-    # In steps, so that a picture that moves does not have its blur changed with every frame.
-    least = min(math.ceil(20 * weakest_blur(view.box.size) - 1e-6) / 20, 1.0)
-    if look.blur >= least or look.effect in SHARP:
-        return look
-    return look.model_copy(update={"blur": least})
-
-
-def weakest_blur(size: float) -> float:
-    """Strength of blur that is to a part of the picture what the weakest one is to all of it. `size` as in Box."""
     # The blur is measured in shares of what is shown, and grows evenly with its strength.
     none, most = blur_sigma(0.0), blur_sigma(1.0)
-    return (blur_sigma(WEAKEST_BLUR) / size - none) / (most - none)
+    strength = (blur_sigma(WEAKEST) / view.box.size - none) / (most - none)
+    # In steps, so that a picture that moves does not have its blur changed with every frame.
+    return min(math.ceil(20 * strength - 1e-6) / 20, 1.0)
 
 
 def elsewhere(mask: FrameMask | None, thumbnail: NDArray[Any] | None) -> bool:

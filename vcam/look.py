@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from vcam.bokeh import Bokeh
 from vcam.compositor import compose
-from vcam.effects import Blur, Effect
+from vcam.effects import WEAKEST, Blur, Effect
 from vcam.errors import SettingsError
 from vcam.fade import Fade
 from vcam.frame import I420, RawFrame, SafeFrame, size_of
@@ -18,6 +18,7 @@ from vcam.settings import LookSettings
 from vcam.styles import Colour, Dim, Grey, Pixelate
 
 FADE = 0.3  # seconds
+NOBODY = 0.005  # share of the picture; whoever covers less counts as not found
 RETRY = 10.0  # seconds after which a file that could not be shown is tried again
 INSTEAD = Blur(1.0)  # of a picture or a video that is not there
 STYLES: dict[str, Callable[[float], Effect]] = {
@@ -46,15 +47,20 @@ class Look:
         self._again: float | None = None  # when to try a scene again that had to be left out
 
     def __call__(
-        self, frame: RawFrame, mask: FrameMask | None, wanted: LookSettings, out: I420 | None = None
+        self,
+        frame: RawFrame,
+        mask: FrameMask | None,
+        wanted: LookSettings,
+        least: float = WEAKEST,
+        out: I420 | None = None,
     ) -> SafeFrame:
-        """The frame as it may be shown, by its own mask; without one the effect is all over it. `out` as in compose."""
+        """The frame as it may be shown, by its own mask; without one the effect is all over it. What a blur of strength
+        `least` hides is hidden in any case. `out` as in compose.
+        """
         if wanted.effect == "off":
             return compose(frame, None, as_filmed, out)  # no effect, and so nothing to fade into or from
         effect = self._effect(wanted, size_of(frame.pixels), frame.captured)
-        if mask is not None and wanted.on == "person":
-            mask = replace(mask, alpha=1.0 - mask.alpha)
-        return compose(frame, mask, effect, out)
+        return compose(frame, left_alone(mask, wanted), at_least(effect, least), out)
 
     def blur_alone(self, frame: RawFrame, wanted: LookSettings) -> float | None:
         """The strength of the blur, where that is all that is to be done to this frame's room; else None."""
@@ -114,6 +120,26 @@ class Look:
                     self._shown = INSTEAD
                 else:
                     self._next = None
+
+
+def left_alone(mask: FrameMask | None, look: LookSettings) -> FrameMask | None:
+    """What the effect leaves as it is: the person, or all but the person; None where it has to be all over."""
+    if mask is None or look.on == "background":
+        return mask
+    if float(mask.alpha.mean()) < NOBODY:
+        return None  # whoever is there after all, and was not found, is hidden
+    return replace(mask, alpha=1.0 - mask.alpha)
+
+
+def at_least(effect: Effect, least: float) -> Effect:
+    """The effect, hiding whatever a blur of strength `least` hides; the very effect if it does."""
+    if isinstance(effect, Fade):
+        return replace(effect, before=at_least(effect.before, least), after=at_least(effect.after, least))
+    if isinstance(effect, Bokeh) and effect.least < least:
+        effect = replace(effect, least=least)
+    if isinstance(effect, Blur | Bokeh | Pixelate | Grey | Dim) and effect.strength < least:
+        return replace(effect, strength=least)
+    return effect
 
 
 def as_filmed(pixels: I420, kept: NDArray[Any] | None) -> I420:

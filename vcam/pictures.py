@@ -15,8 +15,8 @@ from vcam.edge import cut_out
 from vcam.errors import OutputError, PictureError
 from vcam.files import make_folder, read_picture, whole
 from vcam.frame import RawFrame, empty, planes
-from vcam.framing import AS_FILMED, framed, no_clearer
-from vcam.look import Look
+from vcam.framing import AS_FILMED, framed, least_blur
+from vcam.look import Look, left_alone
 from vcam.mask import FrameMask, Segment, mask_or_none
 from vcam.rim import relit
 from vcam.settings import FramingSettings, LookSettings
@@ -103,19 +103,17 @@ def blur_picture(
     frame = RawFrame(pixels, sequence=1, captured=0.0)
     mask = mask_or_none(frame, segment, complain)
     frame, mask, view = framed(frame, mask, None, framing, look.on)
-    look = no_clearer(look, view)
     shown = shares(frame, mask, look)
-    result = cutout(frame, shown) if look.effect == "transparent" else to_bgr(Look()(frame, mask, look).pixels)
+    least = least_blur(view)
+    result = cutout(frame, shown) if look.effect == "transparent" else to_bgr(Look()(frame, mask, look, least).pixels)
     return shown[:height, :width], result[:height, :width]
 
 
 def shares(frame: RawFrame, mask: FrameMask | None, look: LookSettings) -> Pixels:
     """How much of each pixel the effect leaves, uint8 (H, W), as the compositor has it."""
     luma = planes(frame.pixels)[0]
-    if mask is None:
-        return np.zeros_like(luma)
-    kept = 1.0 - mask.alpha if look.on == "person" else mask.alpha
-    return np.asarray(np.rint(cut_out(kept, luma).whole() * 255), np.uint8)
+    kept = left_alone(mask, look)
+    return np.zeros_like(luma) if kept is None else np.rint(cut_out(kept.alpha, luma).whole() * 255).astype(np.uint8)
 
 
 def cutout(frame: RawFrame, shown: Pixels) -> Pixels:
