@@ -283,6 +283,19 @@ def test_a_look_that_there_is_not_is_refused(values, says):
         assert look() == before
 
 
+def test_when_off_ends_the_room_is_hidden_even_if_the_worker_has_no_other_picture():
+    with Running() as running:
+        running.live()
+        client.ask("effect", effect="off")
+        running.device.wait_for(lambda _: running.device.secrets[-1] > 0.5)
+        os.kill(running.crew.pid, signal.SIGSTOP)
+        client.ask("effect", effect="blur")
+        running.device.secrets.clear()  # what was seen while it was off was wanted
+        running.device.wait_for(lambda kinds: kinds[-1] == "placeholder")
+        os.kill(running.crew.pid, signal.SIGCONT)
+        running.live()
+
+
 def test_off_is_for_now_only_and_never_in_a_file():
     with Running() as running:
         running.live()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from vcam.compositor import compose
 from vcam.effects import Blur
 from vcam.frame import RawFrame, empty
-from vcam.settings import OutputSettings, Settings
+from vcam.settings import LookSettings, OutputSettings, Settings
 from vcam.slots import SLOTS, EndedError, Receiver, Sender, send
 
 SETTINGS = Settings(output=OutputSettings(width=160, height=120))
@@ -67,6 +67,23 @@ def test_the_frame_that_is_shown_stays_as_it_is_whatever_the_worker_does(ends):
         put(sender, value)
         assert np.unique(shown).tolist() == [50]
     receiver.take()
+
+
+def test_a_frame_of_off_that_comes_when_the_room_is_to_be_hidden_again_is_left_out(ends):
+    receiver, sender = ends
+    off = SETTINGS.model_copy(update={"look": LookSettings(effect="off")})
+    receiver.tell(off)
+    sender.listen(None)
+    put(sender, 1)
+    assert receiver.take().frame.pixels[0, 0] == 1
+    put(sender, 2)
+    receiver.tell(SETTINGS)
+    update = receiver.take()
+    assert (update.frame, update.dropped) == (None, 1)
+    sender.listen(None)
+    put(sender, 3)
+    assert receiver.take().frame.pixels[0, 0] == 3
+    assert [put(sender, n) for n in (4, 5, 6)] == [True, True, False]  # no slot was lost
 
 
 @given(st.lists(st.sampled_from(["put", "take"]), max_size=60))
@@ -138,12 +155,12 @@ def test_only_safe_frames_leave_the_worker(ends, sample):
 @pytest.mark.parametrize(
     "nonsense",
     [
-        {"frame": 3, "sequence": 1, "captured": 1.0},
-        {"frame": -1, "sequence": 1, "captured": 1.0},
-        {"frame": None, "sequence": 1, "captured": 1.0},
-        {"frame": "0", "sequence": 1, "captured": 1.0},
-        {"frame": 0, "captured": 1.0},
-        {"frame": 0, "sequence": "1", "captured": 1.0},
+        {"frame": 3, "sequence": 1, "captured": 1.0, "off": False},
+        {"frame": -1, "sequence": 1, "captured": 1.0, "off": False},
+        {"frame": None, "sequence": 1, "captured": 1.0, "off": False},
+        {"frame": "0", "sequence": 1, "captured": 1.0, "off": False},
+        {"frame": 0, "captured": 1.0, "off": False},
+        {"frame": 0, "sequence": "1", "captured": 1.0, "off": False},
         {"frame": 0, "sequence": 1},
         {"frame": 0, "sequence": 1, "captured": "1"},
         {},
@@ -162,7 +179,7 @@ def test_a_slot_that_the_keeper_holds_is_not_taken_again(ends):
     receiver, sender = ends
     put(sender, 1)
     receiver.take()
-    send(sender._link, {"frame": 0, "sequence": 99, "captured": 1.0})
+    send(sender._link, {"frame": 0, "sequence": 99, "captured": 1.0, "off": False})
     with pytest.raises(EndedError):
         receiver.take()
 
@@ -170,7 +187,7 @@ def test_a_slot_that_the_keeper_holds_is_not_taken_again(ends):
 def test_an_old_sequence_number_is_refused(ends):
     receiver, sender = ends
     put(sender, 1)
-    send(sender._link, {"frame": 1, "sequence": 1, "captured": 1.0})
+    send(sender._link, {"frame": 1, "sequence": 1, "captured": 1.0, "off": False})
     with pytest.raises(EndedError, match="comes after"):
         receiver.take()
 
@@ -186,7 +203,7 @@ VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text
 
 @given(
     st.dictionaries(
-        st.sampled_from(["frame", "sequence", "captured", "say", "tell", "free", "else"]), VALUES, max_size=4
+        st.sampled_from(["frame", "sequence", "captured", "off", "say", "tell", "free", "else"]), VALUES, max_size=4
     )
 )
 def test_no_message_whatever_does_more_than_end_the_worker(message):

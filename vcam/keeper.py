@@ -198,7 +198,7 @@ async def keep(life: Life, outputs: Sequence[Output], crew: Crew, ears: Ears) ->
 
     screen, picture = Screen(outputs), Picture(say)
     idle = min(IDLE, (watchdog_interval() or IDLE) / 3)
-    watched_at = -inf
+    watched_at, off = -inf, False
     screen.prime(say(STARTING))
     notify("READY=1")
     try:
@@ -208,6 +208,9 @@ async def keep(life: Life, outputs: Sequence[Output], crew: Crew, ears: Ears) ->
             watched_at = now if watched else watched_at
             wanted = not (life.paused or life.asleep) and now - watched_at <= life.settings.idle.webcam
             update = crew.turn(wanted, now)
+            before, off = off, crew.settings.look.effect == "off"
+            if before and not off:
+                picture.rest(READY)  # the last frame shows the room, and nobody knows when the next one comes
             if wanted:
                 picture.take(update, now)
             else:

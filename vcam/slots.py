@@ -5,8 +5,9 @@ is never written while it is read, whatever happens to either process: killed, s
 the socket belong to one pair of processes; a new worker gets new ones, so an old one can't disturb it. What the
 keeper takes is the newest frame that is there; it hands older ones back at once.
 
-Messages are JSON. Worker to keeper: {"frame": slot, "sequence": n, "captured": seconds}, {"say": text} and
-{"tell": facts}; keeper to worker: {"free": slot}, {"settings": tree} and {"stream": whether the webcam is wanted}.
+Messages are JSON. Worker to keeper: {"frame": slot, "sequence": n, "captured": seconds, "off": whether it is one of
+`segblur effect off`}, {"say": text} and {"tell": facts}; keeper to worker: {"free": slot}, {"settings": tree} and
+{"stream": whether the webcam is wanted}.
 """
 
 import fcntl
@@ -96,6 +97,7 @@ class Receiver:
         self._link.setblocking(False)  # a worker that doesn't listen must not hold the keeper up
         self._shown: int | None = None
         self._newest = -1
+        self._off = False  # whether the room may be shown, as the worker was last told
 
     def descriptors(self) -> tuple[int, int]:
         """The files that the worker is to inherit: memory, socket."""
@@ -108,6 +110,7 @@ class Receiver:
 
     def tell(self, settings: Settings) -> None:
         """Give the worker its settings, or new ones. Raises EndedError."""
+        self._off = settings.look.effect == "off"
         send(self._link, {"settings": settings.model_dump(mode="json")})
 
     def want(self, stream: bool) -> None:
@@ -120,7 +123,7 @@ class Receiver:
 
     def take(self) -> Update:
         """The newest frame, the latest trouble and all facts that are there. The frame stays untouched until the next
-        one is taken. Raises EndedError.
+        one is taken. One of `off` that comes when the room is to be hidden again is left out. Raises EndedError.
         """
         fresh: int | None = None
         trouble, heard, dropped = "", False, 0
@@ -144,11 +147,15 @@ class Receiver:
             if sequence <= self._newest:
                 raise EndedError(f"frame {sequence} comes after frame {self._newest}")
             self._newest = sequence
+            if message.get("off") is not False and not self._off:
+                self._free(slot)
+                dropped += 1
+                continue
             self._free(fresh)
             dropped += fresh is not None
             fresh, trouble, when = slot, "", captured
         if fresh is None:
-            return Update(None, trouble, heard, facts)
+            return Update(None, trouble, heard, facts, dropped=dropped)
         self._free(self._shown)
         self._shown = fresh
         return Update(seal(self._slots[fresh]), trouble, heard, facts, when, dropped)
@@ -211,7 +218,8 @@ class Sender:
         number = next(n for n in self._free if self._slots[n] is frame.pixels)
         self._free.remove(number)
         self._sequence += 1
-        send(self._link, {"frame": number, "sequence": self._sequence, "captured": captured})
+        off = self.settings.look.effect == "off"
+        send(self._link, {"frame": number, "sequence": self._sequence, "captured": captured, "off": off})
 
     def tell(self, facts: dict[str, Any]) -> None:
         """Tell the keeper something that its status is to know. Raises EndedError."""
