@@ -57,7 +57,9 @@ def test_effects_from_the_command_line(tmp_path, monkeypatch):
         one_sentence(segblur("effect", "video"), 1, "there is no look.video; name a file")
         one_sentence(segblur("effect", "bokeh", "beach.png"), 78, "effect bokeh takes no beach.png")
         one_sentence(segblur("effect", "transparent"), 1, "only pictures know transparency")
-        one_sentence(segblur("effect"), 1, "effect needs effect or blur")
+        one_sentence(segblur("effect"), 78, "which effect? segblur effect --help")
+        for value in ("nan", "inf"):
+            one_sentence(segblur("effect", "--blur", value), 2, f"invalid number value: '{value}'")
         assert look()["effect"] == "colour"
         assert not config_path().exists()
         assert segblur("set", "look.picture", "beach.png").returncode == 0

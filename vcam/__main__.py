@@ -22,7 +22,7 @@ from vcam.errors import SegBlurError, SettingsError
 from vcam.heap import keep_freed
 from vcam.log import keep_no_core
 from vcam.remote import add_commands
-from vcam.settings import Settings, fields, load_settings
+from vcam.settings import Settings, fields, for_camera, limits, load_settings
 
 MOST_FRAMES = 1_000_000  # of one bench
 MOST_AT_ONCE = 64  # videos
@@ -130,7 +130,7 @@ def parser() -> Parser:
         metavar="OUT",
         type=Path,
         required=True,
-        help=".mp4, .mkv or .mov to write; for several videos a folder, for NAME.blurred.mp4 or the like of each",
+        help=".mp4, .m4v, .mkv or .mov to write; for several videos a folder, for NAME.blurred.mp4 or the like of each",
     )
     video_parser.add_argument(
         "--at-once",
@@ -175,13 +175,13 @@ def add_settings(command: Parser, *sections: str) -> None:
     for section, name, field in fields():
         if not sections or section in sections:
             shown = ",".join(field.default) if isinstance(field.default, tuple) else field.default
-            default = "" if shown is None else f" (default: {shown})"
-            text = f"{field.description}{default}".replace("%", "%%")
+            facts = [*limits(field), *([] if shown is None else [f"default: {shown}"])]
+            text = (field.description or "") + (f" ({', '.join(facts)})" if facts else "")
             group.add_argument(
                 f"--{section}.{name}",
                 dest=f"set {section} {name}",
                 metavar="X",
-                help=text,
+                help=text.replace("%", "%%"),
             )
 
 
@@ -272,7 +272,7 @@ def video(arguments: argparse.Namespace, settings: Settings) -> int:
         settings.look,
         settings.framing,
     )
-    print(f"{arguments.out}: {frames} frames")
+    print(f"{arguments.out}: {counted(frames, 'frame')}")
     return 0
 
 
@@ -291,14 +291,19 @@ def videos(arguments: argparse.Namespace, settings: Settings) -> int:
         if job.trouble:
             on_stderr(f"segblur: {job.trouble}")
             continue
-        tqdm.write(f"{job.target}: {job.frames} frames", file=sys.stdout)
+        tqdm.write(f"{job.target}: {counted(job.frames, 'frame')}", file=sys.stdout)
         good, frames = good + 1, frames + job.frames
     seconds, left_out = time.monotonic() - began, len(arguments.videos) - good
-    files = f"{good} file" if good == 1 else f"{good} files"
-    print(f"{files}, {frames} frames in {seconds:.1f} s: {frames / seconds:.1f} frames a second")
+    done = f"{counted(good, 'file')}, {counted(frames, 'frame')}"
+    print(f"{done} in {seconds:.1f} s: {frames / seconds:.1f} frames a second")
     if left_out:
         print(f"segblur: {left_out} of {len(arguments.videos)} videos could not be blurred; see above", file=sys.stderr)
     return 1 if left_out else 0
+
+
+def counted(number: int, what: str) -> str:
+    """1 frame, 2 frames."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def list_devices(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -312,7 +317,9 @@ def list_devices(arguments: argparse.Namespace, settings: Settings) -> int:
 def bench(arguments: argparse.Namespace, settings: Settings) -> int:
     """Figures."""
     from vcam import speed, tables
+    from vcam.backdrop import check_look
 
+    check_look(for_camera(settings.look))
     if not 1 <= arguments.frames <= MOST_FRAMES:
         raise SettingsError(f"--frames must be from 1 to {MOST_FRAMES}")
     sizes = [speed.parse_size(text) for text in (arguments.sizes or "").split(",") if arguments.sizes]

@@ -38,20 +38,23 @@ def film(path: Path, size: tuple[int, int]) -> Iterator[Shot]:
             time = first = None
             for time, pixels in video.timed_frames():
                 first = time if first is None else first
-                yield start + time - first, fitted(pixels, size)
+                yield start + time - first, fitted(pixels, size, float(video.pixel_aspect))
             assert time is not None and first is not None  # else timed_frames has raised
             start += time - first + 1 / video.fps
             video.close()
             video.rewind()
 
 
-def fitted(pixels: I420, size: tuple[int, int]) -> I420:
-    """The picture at (width, height), scaled to cover it, and what sticks out at two sides cut off."""
-    if size_of(pixels) == size:
+def fitted(pixels: I420, size: tuple[int, int], aspect: float) -> I420:
+    """The picture, whose pixels are `aspect` times as wide as high, at (width, height): scaled to cover it, and what
+    sticks out at two sides cut off.
+    """
+    if size_of(pixels) == size and aspect == 1:
         return pixels
     result = empty(*size)
     for source, target in zip(planes(pixels), planes(result), strict=True):
-        target[:] = cover(source, target.shape[1], target.shape[0])
+        square = source if aspect == 1 else cv2.resize(source, (round(source.shape[1] * aspect), source.shape[0]))
+        target[:] = cover(square, target.shape[1], target.shape[0])
     return result
 
 

@@ -177,21 +177,21 @@ class WebCamera:
 
 def decode(data: NDArray[Any], fourcc: str, out: NDArray[Any]) -> bool:
     """One frame of the driver's into I420; False where it is damaged. MJPG is bytes; YUYV is (H, W, 2)."""
-    if fourcc == "MJPG":
-        try:
+    try:
+        if fourcc == "MJPG":
             bgr = cv2.imdecode(data.reshape(-1), cv2.IMREAD_COLOR)
-        except cv2.error:
+        elif data.ndim == 3 and data.shape[2] == 2:
+            if (data.shape[1], data.shape[0] * 3 // 2) == out.shape[::-1]:
+                from_yuyv(data, out)
+                return True
+            bgr = cv2.cvtColor(data, cv2.COLOR_YUV2BGR_YUYV)
+        else:
             return False
         if bgr is None:
             return False
         from_bgr(bgr, out)
-        return True
-    if data.ndim != 3 or data.shape[2] != 2:
+    except cv2.error:
         return False
-    if (data.shape[1], data.shape[0] * 3 // 2) == out.shape[::-1]:
-        from_yuyv(data, out)
-    else:
-        from_bgr(cv2.cvtColor(data, cv2.COLOR_YUV2BGR_YUYV), out)
     return True
 
 

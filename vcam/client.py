@@ -139,8 +139,10 @@ def foreign() -> SegBlurError:
 def status_text(status: dict[str, Any]) -> str:
     """A status as a few lines for people."""
     rows = [("state", status["state"] + (f": {status['sentence']}" if status["sentence"] else ""))]
-    if status["settings"].get("look", {}).get("effect") == "off":
-        rows.append(("look", "the room is shown; hide it again with: segblur effect blur"))
+    look = status["settings"].get("look", {})
+    if look.get("effect") == "off" or look.get("on") == "person":
+        effect = "blur --on background" if look["effect"] == "off" else "--on background"
+        rows.append(("look", f"the room is shown; hide it with: segblur effect {effect}"))
     if status["fallback"]:
         rows.append(("fallback", status["fallback"]))
     for output in status["outputs"]:

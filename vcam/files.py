@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import av
 import numpy as np
+from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -25,12 +26,14 @@ from vcam.yuv import from_bgr, to_bgr
 
 SAMPLE = Path(__file__).parent / "sample" / "signing.mkv"
 SMALLEST, LARGEST = 16, 40_000_000  # pixels of a side, pixels of a picture
+OTHER = "name another file, or copy it again"
 CUT_OFF = 0.5  # seconds by which a whole video may be shorter than its header says
 Pixels = NDArray[Any]
 
 
 def read_picture(path: Path) -> Pixels:
     """uint8 (H, W, 3) BGR, turned upright as its EXIF data says. Raises PictureError."""
+    demand_file(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # check_size has a limit of its own
@@ -42,12 +45,18 @@ def read_picture(path: Path) -> Pixels:
     except Image.DecompressionBombError:
         raise PictureError(f"{path} is too large; scale it down to {LARGEST // 1_000_000} million pixels") from None
     except (OSError, ValueError) as error:
-        raise PictureError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}") from None
+        raise PictureError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}; {OTHER}") from None
     except PictureError:
         raise
     except Exception as error:  # noqa: BLE001 - decoders of rare formats raise whatever they like
-        raise PictureError(f"{path} can't be read: {error}") from None
+        raise PictureError(f"{path} can't be read: {error}; {OTHER}") from None
     return np.ascontiguousarray(np.asarray(rgb)[..., ::-1])
+
+
+def demand_file(path: Path) -> None:
+    """Raise PictureError for what may let its reader wait for ever, such as a pipe."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise PictureError(f"{path} is no ordinary file; name one")
 
 
 def eight_bits(path: Path, image: Image.Image) -> Image.Image:
@@ -99,6 +108,7 @@ class VideoFile:
     def __init__(self, path: Path) -> None:
         """Open it. Raises PictureError."""
         self.path = path
+        self.end = 0.0  # seconds, of what was read of all streams
         self.rewind()
         first = next(self._decode(), None)
         self.close()
@@ -122,21 +132,27 @@ class VideoFile:
 
     def _decode(self) -> Iterator[VideoFrame]:
         try:
-            yield from self.container.decode(self.stream)
+            for packet in self.container.demux():
+                if packet.pts is not None and packet.time_base is not None:
+                    self.end = max(self.end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+                if packet.stream is self.stream:
+                    yield from self.stream.decode(packet)
         except FFmpegError as error:
-            raise PictureError(f"{self.path} is damaged: {error.strerror}") from None
+            raise PictureError(f"{self.path} is damaged: {error.strerror}; {OTHER}") from None
 
     def rewind(self) -> None:
         """Open the file, or a closed one again: not every file can be sought. Raises PictureError."""
+        demand_file(self.path)
+        self.end = 0.0
         try:
-            self.container = av.open(str(self.path))
+            self.container: InputContainer = av.open(str(self.path))
         except (FFmpegError, OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
-            raise PictureError(f"{self.path} can't be read as a video: {reason}") from None
+            raise PictureError(f"{self.path} can't be read as a video: {reason}; {OTHER}") from None
         if not self.container.streams.video:
             self.container.close()
-            raise PictureError(f"{self.path} holds no video")
-        self.stream = self.container.streams.video[0]
+            raise PictureError(f"{self.path} holds no video; {OTHER}")
+        self.stream: VideoStream = self.container.streams.video[0]
         self.stream.thread_type = "AUTO"
 
     def frames(self) -> Iterator[I420]:
@@ -151,11 +167,11 @@ class VideoFile:
             end = time + 1 / self.fps
             yield time, np.ascontiguousarray(upright(to_i420(frame, self.stream), self.quarters))
         if end is None:
-            raise PictureError(f"{self.path} holds no frame that can be decoded")
+            raise PictureError(f"{self.path} holds no frame that can be decoded; {OTHER}")
         # Matroska tells only how long the longest stream is, and sound may go on after the picture.
-        alone = len(self.container.streams) == 1 or self.stream.duration
-        if alone and end + CUT_OFF < 0.95 * self.length:
-            raise PictureError(f"{self.path} is cut off: it ends after {end:.1f} of {self.length:.1f} seconds")
+        end = end if self.stream.duration else max(end, self.end)
+        if end + CUT_OFF < 0.95 * self.length:
+            raise PictureError(f"{self.path} is cut off: it ends after {end:.1f} of {self.length:.1f} seconds; {OTHER}")
 
     def close(self) -> None:
         """Close the file."""

@@ -9,6 +9,7 @@ from segnet.conversion import file_sha256
 from segnet.weights import DEFAULT
 from vcam.errors import DeviceLostError
 from vcam.frame import I420, RawFrame
+from vcam.mask import told
 from vcam.settings import NetworkSettings
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Guard:
             mask = self.segmenter(picture, previous)
         except Exception as error:
             self._failures += 1
-            self._lost = f"{type(error).__name__}: {error}"
+            self._lost = told(error)
             raise
         self._failures = 0
         return mask
@@ -57,9 +58,8 @@ class Guard:
         try:
             return self.frames(frame.pixels, strength, goes_on, out)
         except Exception as error:
-            raise DeviceLostError(
-                f"the picture can't be made on {self.segmenter.device} ({type(error).__name__}: {error})"
-            ) from error
+            reason = f"the picture can't be made on {self.segmenter.device} ({told(error)})"
+            raise DeviceLostError(reason) from error
 
     def check(self) -> None:
         """Raises DeviceLostError where the device must be taken for lost. On a CPU nothing is."""

@@ -86,16 +86,24 @@ def mask_or_none(
     except MaskError as reason:
         complain(f"{reason}; the whole picture is blurred")
     except Exception as error:  # noqa: BLE001 - whatever a network may do wrong, the answer is the safe picture
-        complain(f"the network failed ({type(error).__name__}: {error}); the whole picture is blurred")
+        complain(f"the network failed ({told(error)}); the whole picture is blurred")
     else:
         complain("")
         return mask
     return None
 
 
+def told(error: Exception) -> str:
+    """What kind it is, and what it says; not every one can say something."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - it may raise anything
+        return type(error).__name__
+
+
 def check(soft: NDArray[Any], size: tuple[int, int], sequence: int) -> FrameMask:
     """The network's answer as a mask, if it is one for a picture of `size` (width, height). Raises MaskError."""
-    if not isinstance(soft, np.ndarray) or soft.dtype != np.float32 or soft.shape != size[::-1]:
+    if type(soft) is not np.ndarray or soft.dtype != np.float32 or soft.shape != size[::-1]:
         raise MaskError(f"the network gave {getattr(soft, 'dtype', type(soft))} {getattr(soft, 'shape', '')}")
     background, less = soft <= LOW, soft < HIGH
     doubtful = (np.count_nonzero(less) - np.count_nonzero(background)) / soft.size

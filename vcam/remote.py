@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable
 from datetime import datetime
@@ -33,7 +34,7 @@ def add_commands(command: Add) -> None:
     form.add_argument("--waybar", action="store_true", help="as one line for a panel such as waybar")
     form.add_argument("--metrics", action="store_true", help="the figures, in Prometheus' text format")
     parser.add_argument("--watch", action="store_true", help="again and again, until Ctrl-C")
-    parser.add_argument("--every", type=float, default=1.0, metavar="S", help="seconds between two (default: 1)")
+    parser.add_argument("--every", type=number, default=1.0, metavar="S", help="seconds between two (default: 1)")
     parser = command("set", set_value, "change a setting of the service at once, and in the settings file")
     parser.add_argument("key", help="such as look.blur; segblur run --help lists all")
     parser.add_argument("value")
@@ -42,7 +43,7 @@ def add_commands(command: Add) -> None:
     parser = command("effect", effect, "change the look until the service ends")
     parser.add_argument("effect", nargs="?", help=EFFECTS)
     parser.add_argument("more", metavar="what", nargs="?", help="the colour, or the file of the picture or video")
-    parser.add_argument("--blur", type=float, help="strength, 0.2 to 1")
+    parser.add_argument("--blur", type=number, help="strength, 0.2 to 1")
     parser.add_argument("--on", help="background, or person: that is then hidden, and the room shown")
     parser = command("camera", camera, "take another webcam")
     parser.add_argument("device", help="a path, part of a name, or auto (segblur devices lists them)")
@@ -101,7 +102,7 @@ def set_value(arguments: argparse.Namespace, _settings: object) -> int:
         from vcam.configfile import set_setting
         from vcam.settings import config_path
 
-        if key in FILES:
+        if key in FILES and value:
             from vcam.backdrop import check_file
 
             check_file(key.removeprefix("look."), Path(value))
@@ -126,10 +127,20 @@ def effect(arguments: argparse.Namespace, _settings: object) -> int:
         if arguments.effect not in WITH_MORE:
             raise SettingsError(f"effect {arguments.effect} takes no {arguments.more}; see segblur effect --help")
         more = {arguments.effect: placed(f"look.{arguments.effect}", arguments.more)}
+    if (arguments.effect, arguments.blur, arguments.on) == (None, None, None):
+        raise SettingsError("which effect? segblur effect --help names them all")
     said = {"effect": arguments.effect, "blur": arguments.blur, "on": arguments.on} | more
     return done(
         client.ask("effect", timeout=LOADING, **{key: value for key, value in said.items() if value is not None})
     )
+
+
+def number(text: str) -> float:
+    """Of the command line; raises ValueError for what JSON does not know."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError
+    return value
 
 
 def placed(key: str, value: str) -> str:

@@ -92,6 +92,11 @@ class LookSettings(Section):
         )
     )
 
+    @field_validator("picture", "video", mode="before")
+    @classmethod
+    def _none(cls, value: Any) -> Any:
+        return None if value == "" else value
+
     @field_validator("picture", "video")
     @classmethod
     def _home(cls, value: Path | None) -> Path | None:
@@ -235,6 +240,12 @@ def fields() -> Iterator[tuple[str, str, FieldInfo]]:
         assert isinstance(part.annotation, type)
         for name, field in part.annotation.model_fields.items():
             yield section, name, field
+
+
+def limits(field: FieldInfo) -> list[str]:
+    """["0.2 to 1"], or nothing where a setting is no number."""
+    ends = [getattr(part, end) for end in ("ge", "le") for part in field.metadata if hasattr(part, end)]
+    return [f"{ends[0]:g} to {ends[1]:g}"] if len(ends) == 2 else []
 
 
 def load_settings(overrides: dict[str, dict[str, Any]] | None = None, path: Path | None = None) -> Settings:

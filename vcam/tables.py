@@ -46,7 +46,7 @@ def tables(rows: Sequence[Row]) -> str:
         parts += ["", *aligned(on_gpu(rows), words=4), "", fill(HOW_ON_GPU, 120)]
     parts += ["", *aligned(started(rows), words=3), "", fill(HOW_STARTED, 120)]
     for trouble in dict.fromkeys(row["trouble"] for row in rows if "trouble" in row):
-        parts += ["", fill(f"Not all frames had a mask: {trouble}.", 120)]
+        parts += ["", fill(f"Not every frame was made as it should be: {trouble}.", 120)]
     return "\n".join(parts)
 
 
