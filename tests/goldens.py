@@ -44,6 +44,12 @@ def looks(folder):
     yield "dim", LookSettings(effect="dim")
     yield "colour", LookSettings(effect="colour", colour="green")
     yield "picture", LookSettings(effect="picture", picture=beach)
+    film = folder / "sunset.avi"
+    writer = cv2.VideoWriter(str(film), cv2.VideoWriter.fourcc(*"MJPG"), 10, (640, 360))
+    for picture in (sunset()[:, ::-1], sunset()):
+        writer.write(np.ascontiguousarray(picture))
+    writer.release()
+    yield "video", LookSettings(effect="video", video=film)
     yield "person", LookSettings(effect="pixelate", on="person")
     yield "transparent", LookSettings(effect="transparent")
 
@@ -81,7 +87,8 @@ def main():
         for name, look in looks(Path(folder)):
             picture = draw(look)
             cv2.imwrite(str(FOLDER / f"{name}.png"), small(picture))
-            cells.append(cell(picture, "pixelate, on person" if name == "person" else name))
+            if name != "video":  # on paper it would be another picture
+                cells.append(cell(picture, "pixelate, on person" if name == "person" else name))
     rows = [np.hstack(cells[start : start + COLUMNS]) for start in range(0, len(cells), COLUMNS)]
     cv2.imwrite(str(SHEET), np.vstack(rows), [cv2.IMWRITE_JPEG_QUALITY, 88])
     print(f"written: {FOLDER} and {SHEET}")

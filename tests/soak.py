@@ -5,6 +5,7 @@ and go, workers are killed, the service is paused, settings and network change, 
 both processes must stay flat, and no frame may show the room.
 """
 
+import argparse
 import asyncio
 import logging
 import os
@@ -191,7 +192,9 @@ class Slow(Box):
 
 
 def main():
-    hours = float(sys.argv[1]) if len(sys.argv) > 1 else 1.0
+    options = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
+    options.add_argument("hours", type=float, nargs="?", default=1.0, help="of stream time (default: 1)")
+    hours = options.parse_args().hours
     frames = int(hours * 3600 * FPS)
 
     def report(number, sample, starts):
