@@ -1,5 +1,6 @@
 """A run: its rates, its results, and that it can be interrupted."""
 
+import json
 import os
 import signal
 
@@ -111,6 +112,13 @@ def test_a_run_goes_on_with_its_own_settings_and_data_only(data, tmp_path):
     run.train(config(data, tmp_path, steps=3, threads=1, checkpoint_every=9))
     with pytest.raises(DataError, match="was made with other learning_rate, seed"):
         run.train(config(data, tmp_path, steps=4, learning_rate=1e-4, seed=1))
+
+
+def test_who_only_compares_runs_is_told_how_quick_they_were_and_spared_the_rest(data, tmp_path):
+    path = run.train(config(data, tmp_path, steps=4, evaluate_every=2, thorough=False))
+    assert json.loads((tmp_path / "pace.json").read_text())["pictures_per_second"] > 0
+    assert not [*tmp_path.glob("*.jpg")]
+    assert "sizes" not in load_weights(path)[1].metrics["val/discs"]
 
 
 def test_the_network_learns_a_small_set(data, tmp_path):

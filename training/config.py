@@ -66,6 +66,7 @@ class TrainConfig(BaseModel):
     workers: int = Field(1, ge=0, description="processes that prepare batches")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="cpu, cuda, or auto")
     evaluate_every: Positive = Field(2_000, description="steps between measurements on the validation sets")
+    thorough: bool = Field(True, description="at the end, measure at every input size, and show the worst pictures")
     checkpoint_every: Positive = Field(500, description="steps between checkpoints to resume from")
     tensorboard: bool = Field(False, description="also write events for TensorBoard, which must be installed")
 

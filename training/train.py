@@ -3,9 +3,11 @@ to the same result: batch number `step` is a pure function of data, seed and ste
 """
 
 import csv
+import json
 import math
 import re
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -74,6 +76,7 @@ def run(config: TrainConfig, group: Group) -> Path:
         disable=not group.leads,
         dynamic_ncols=True,
     )
+    pace = Pace(config, start)
     with interruption() as interrupted, events(config, group) as note:
         for step, (images, labels) in enumerate(progress, start + 1):
             for part in optimiser.param_groups:
@@ -81,6 +84,7 @@ def run(config: TrainConfig, group: Group) -> Path:
             generator = torch.Generator().manual_seed((config.seed * 1_000_003 + step) * group.world + group.rank)
             loss = train_step(shared, task, images.to(group.device), labels.to(group.device), optimiser, generator)
             average.update_parameters(network)
+            pace(step)
             if not math.isfinite(float(loss["total"])):
                 raise DataError(f"the loss is not finite at step {step}; a smaller --learning-rate may help")
             if step % 50 == 0:
@@ -99,9 +103,26 @@ def run(config: TrainConfig, group: Group) -> Path:
             if stop:
                 progress.write(f"stopped after step {step}; the same command goes on from there")
                 raise KeyboardInterrupt
-    if group.leads:
+    if group.leads and config.thorough:
         measure_fully(best_path, task, config.out)
     return best_path
+
+
+class Pace:
+    """How quickly a run goes on: pictures a second in the second half of its steps, when every kernel has been chosen;
+    pace.json in its folder, for who plans another.
+    """
+
+    def __init__(self, config: TrainConfig, start: int) -> None:
+        self.config, self.half, self.since = config, (start + config.steps) // 2, time.monotonic()
+
+    def __call__(self, step: int) -> None:
+        """After each step."""
+        if step == self.half:
+            self.since = time.monotonic()
+        if step == self.config.steps:
+            rate = (step - self.half) * self.config.batch / max(1e-9, time.monotonic() - self.since)
+            (self.config.out / "pace.json").write_text(json.dumps({"pictures_per_second": round(rate, 1)}))
 
 
 def keep_best(path: Path, network: nn.Module, info: WeightsInfo, choose: tuple[str, str], best: float) -> float:
@@ -293,7 +314,7 @@ def save_checkpoint(
 
 
 # What may differ when a run goes on: how long, how often, and on what machine.
-FREE = {"steps", "evaluate_every", "checkpoint_every", "threads", "workers", "device", "tensorboard"}
+FREE = {"steps", "evaluate_every", "checkpoint_every", "threads", "workers", "device", "tensorboard", "thorough"}
 
 
 def resume(
