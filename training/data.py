@@ -129,17 +129,19 @@ class Index:
     chances: NDArray[Any]  # float64 (people,), how often each is drawn; they add up to 1
     outlines: NDArray[Any]  # OUTLINE (people,)
     rooms: NDArray[Any]  # int (rooms, 2), width and height
+    scale: int = 1  # times the sides in SHAPES
 
     def draw(self, batch: int, seed: int, step: int) -> tuple[Size, Draws]:
         """Width and height of batch number `step`, and what is done to its pictures."""
         rng = np.random.default_rng((seed, step))
-        size = SHAPES[rng.choice(len(SHAPES), p=SHAPE_CHANCES)]
+        width, height = SHAPES[rng.choice(len(SHAPES), p=SHAPE_CHANCES)]
+        size = width * self.scale, height * self.scale
         return size, draw(rng, batch, size, self.outlines, self.chances, self.rooms)
 
 
-def load_album(root: Path, sets: dict[str, float], rooms: str) -> Album:
+def load_album(root: Path, sets: dict[str, float], rooms: str, scale: int = 1) -> Album:
     """The pictures of sets and rooms below `root`. `sets` maps each to how often its pictures are drawn, relative to
-    the others. Raises DataError.
+    the others; `scale`: how many times the sides in SHAPES batches are to have. Raises DataError.
     """
     pairs = {name: find_pairs(root / name) for name in sets}
     weights = [sets[name] / len(found) for name, found in pairs.items() for _ in found]
@@ -154,6 +156,7 @@ def load_album(root: Path, sets: dict[str, float], rooms: str) -> Album:
         np.array(weights) / np.sum(weights),
         np.array([outline(picture.mask) for picture in people]),
         np.array([picture.shape[1::-1] for picture in pictures]),
+        scale,
     )
     return Album(
         people,

@@ -12,7 +12,7 @@ from segnet.architectures import LightConfig
 from segnet.inference import Segmenter
 from segnet.weights import WeightsInfo
 from training.config import TrainConfig
-from training.data import Batches, find_pairs, load_album
+from training.data import SHAPES, Batches, find_pairs, load_album
 from training.evaluate import evaluate, final_report
 from training.group import Group
 from training.losses import segmentation_loss
@@ -26,7 +26,8 @@ from training.task import Report, Task
 def person_task(config: TrainConfig, start: WeightsInfo | None, group: Group) -> Task:
     """The pictures of `config` for the network that `start` describes, or for a new one. Raises DataError."""
     info = start or WeightsInfo("light", LightConfig())
-    album = load_album(config.data, config.sets, config.rooms)
+    scale = max(1, round(info.input_sizes[0][0] / SHAPES[0][0]))  # for a network that sees larger pictures
+    album = load_album(config.data, config.sets, config.rooms, scale)
     share = (config.batch, config.steps, config.seed, group.rank, group.world)
     on_device = config.prepare == "device"
     batches = DeviceBatches(album, group.device, *share) if on_device else Batches(album, *share)
