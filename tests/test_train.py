@@ -161,6 +161,12 @@ def test_the_average_starts_at_the_network_and_follows_it_also_in_what_is_counte
     assert average.weight.tolist() == [3.0, 5.0]
 
 
+def test_the_average_knows_nothing_of_the_weights_before_the_first_step(data, tmp_path):
+    run.train(config(data, tmp_path, steps=1, ema=0.99, thorough=False))
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert all(torch.equal(state["average"][name], tensor) for name, tensor in state["network"].items())
+
+
 def test_only_the_light_networks_batches_are_made_on_the_device(folder, tmp_path):
     with pytest.raises(DataError, match="for deconvnet use --prepare workers"):
         run.train(config(folder, tmp_path, network="deconvnet", prepare="device"))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -26,8 +27,9 @@ def hang(pictures: Iterable[Picture], device: torch.device) -> Gallery:
     """A gallery of these pictures."""
     pixels, inners, sizes = [], [], []
     for picture in pictures:
-        four = np.dstack([picture.image, picture.mask]).reshape(-1, 4)
-        pixels.append(torch.from_numpy(four).view(torch.int32).flatten().to(device))
+        four = np.asarray(cv2.cvtColor(picture.image, cv2.COLOR_RGB2RGBA))
+        four[..., 3] = picture.mask
+        pixels.append(torch.from_numpy(four.reshape(-1, 4)).view(torch.int32).flatten().to(device))
         inners.append(torch.from_numpy(inner(picture.mask)).flatten().to(device))
         sizes.append(picture.mask.shape)
     height, width = (torch.tensor(sides) for sides in zip(*sizes, strict=True))

@@ -112,10 +112,9 @@ def blurred(images: Tensor, sigma: Tensor, reach: int = ROOM_REACH) -> Tensor:
 
 
 def bells(sigma: Tensor, reach: int) -> Tensor:
-    """Gaussian weights float (N, 2 reach + 1), as many as OpenCV takes of 8-bit pictures; sigma 0: 1 in the middle."""
+    """Gaussian weights float (N, 2 reach + 1); sigma 0: 1 in the middle."""
     far = torch.arange(-reach, reach + 1, device=sigma.device)
-    radius = (6 * sigma + 1).round().div(2).floor()[:, None]
-    weights = torch.exp(-0.5 * (far / sigma[:, None].clamp(min=1e-3)).square()) * (far.abs() <= radius)
+    weights = torch.exp(-0.5 * (far / sigma[:, None].clamp(min=1e-3)).square())
     return weights / weights.sum(1, keepdim=True)
 
 
