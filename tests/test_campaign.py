@@ -17,6 +17,7 @@ from tests.drawn_campaign import draw_data
 from tests.voc_scene import CAT, DOG
 from training import campaign, sweep
 from training.card import figures
+from training.config import TrainConfig
 from training.data import DataError
 from training.findings import write_pages
 from training.fixes import READ
@@ -127,6 +128,68 @@ def test_what_a_killed_call_left_running_holds_the_folder(job, tmp_path):
         left.kill()
         left.communicate()
         fcntl.flock(again, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def besides(settings):
+    """Seconds that a run takes besides its steps, as reckoned for a GPU: a small network is soon made and measured."""
+    return 8.0 if settings.get("fc") == FULL.small[1] else 20.0
+
+
+def outcome(settings):
+    """What a run might have come to, without the run."""
+    row = {"step": settings["steps"], "loss": 1.0}
+    for name in settings["validation"]:
+        row |= {f"{name} {key}": 0.5 for key in ("iou", "boundary_iou", "miou", "accuracy", "predicted_background")}
+    steps, pictures = settings["steps"], settings["steps"] * settings["batch"]
+    return {
+        "steps": steps, "pictures": pictures, "seconds": besides(settings) + pictures / 800, "pace": 800.0,
+        "course": [row], "figures": row,
+        "weights": str(DEFAULT), "parameters": 1, "metrics": measured(),
+    }  # fmt: skip
+
+
+def test_at_full_size_every_run_is_one_that_training_takes_and_all_of_them_fit_into_the_time(
+    drawn, tmp_path, monkeypatch
+):
+    told = {}
+
+    def trials(self, runs, limit):
+        for name, settings in runs.items():
+            told[self.folder.name, name] = TrainConfig.model_validate({"data": self.data, **settings})
+        return {name: outcome(settings) for name, settings in runs.items()}
+
+    monkeypatch.setattr(Job, "trials", trials)
+    monkeypatch.setattr(sweep, "measure", lambda *_: {"metrics": measured(), "parameters": 1})
+    found = {}
+    for step in campaign.PLAN:
+        if step.part != "speed" and not step.needs:
+            clock = Clock(tmp_path / "spent.json", 25.0)
+            folder, seconds = tmp_path / f"00-{step.name}", 60 * step.minutes
+            folder.mkdir()
+            job = Job(drawn, tmp_path, folder, "cuda", FULL, seconds, clock, lambda: False, 0, found)
+            found[step.name] = step.work(job)
+            mine = [config for (name, _), config in told.items() if name == folder.name]
+            assert (
+                sum(besides(config.model_dump()) + config.steps * config.batch / 800 for config in mine)
+                <= 1.1 * seconds
+            ), step.name
+    assert len(told) == 1 + 5 + 2 + 2 + 2 + 2 + 1 + 10
+    assert {config.prepare for config in told.values() if config.network == "light"} == {"device"}
+    assert {(c.width, c.fc) for c in told.values() if c.network == "deconvnet"} == {FULL.deconv, FULL.small}
+    assert "train/distilled" not in told["00-sweep", "width-1-teacher-0"].sets
+    names = {path.name for path in write_pages(tmp_path, found, "a machine")}
+    assert {"deconvnet.png", "training.png"} < names
+
+
+def test_a_run_that_fails_leaves_the_others_theirs_and_is_told_of(job):
+    good = sweep.settings(job, TOY.light, 1.2, steady(2)) | {"workers": 0}
+    runs = {"bad": good | {"rooms": "nowhere"}, "good": sweep.settings(job, TOY.light, 1.2, steady(2))}
+    found = job.trials(runs, 100)
+    assert "nowhere holds no pictures of rooms" in found["bad"]["failed"]
+    assert found["good"]["pictures"] == 4
+    assert not (job.folder / "good/run/checkpoint.pt").exists()
+    with pytest.raises(StepError, match=r"bad: .*nowhere"):
+        job.trial("bad", runs["bad"], 100)
 
 
 def works(found, seconds=None):

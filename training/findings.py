@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from segnet.markdown import aligned
 from training.card import figures
 from training.job import Result, read_json, write_json
-from training.plots import COLOURS, prepare, read_rows
+from training.plots import COLOURS, prepare
 from training.tables import CLASS
 
 SPEED = ("bench", "profile", "streams", "differences")
@@ -129,7 +129,11 @@ def undone(result: Result | None) -> Iterator[str]:
         return
     assert result is not None
     runs = result["runs"]
-    one, (width, fc) = next(iter(runs.values())), result["config"]
+    good = {name: run for name, run in runs.items() if "failed" not in run}
+    if not good:
+        yield "No run came to anything."
+        return
+    one, (width, fc) = next(iter(good.values())), result["config"]
     how = (
         f"Runs of {one['pictures']:,} pictures each, width {width:g}, fc {fc}, from nothing, alike but for what is "
         "named; pictures were brought to 224×224 before. Measured with the right labels."
@@ -138,15 +142,18 @@ def undone(result: Result | None) -> Iterator[str]:
     head = ["what is undone", "mean IoU", "pixel accuracy", "pixels said to be background"]
     keys = ("miou", "accuracy", "predicted_background")
     yield from aligned(
-        [head, *([name, *(f"{one_of(run['figures'], key):.1%}" for key in keys)] for name, run in runs.items())]
+        [head, *([name, *(f"{one_of(run['figures'], key):.1%}" for key in keys)] for name, run in good.items())]
     )
+    for name, run in runs.items():
+        if "failed" in run:
+            yield from ("", fill(f"{name}: {run['failed']}", 120))
 
 
 def training(out: Path, found: Mapping[str, Result], pages: Path, here: str) -> Iterator[str]:
     """The sweep, the full runs, and whether their weights are better than those that ship."""
     yield from ("## Trained on a GPU", "", fill(f"On {here}.", 120), "", "### Width and teacher", "")
     yield from (*swept(found.get("sweep")), "")
-    courses: dict[str, Path] = {}
+    courses: dict[str, list[dict[str, float]]] = {}
     for name, title in (("person", "The shipped network's size"), ("wide", "Wider, for GPUs")):
         result = found.get(name)
         yield from (f"### {title}", "")
@@ -155,9 +162,9 @@ def training(out: Path, found: Mapping[str, Result], pages: Path, here: str) -> 
             continue
         assert result is not None
         yield from (*compared(name, result), "")
-        for run in result["runs"].values():
-            weights = Path(run["weights"])
-            courses[f"{weights.parent.parent.name}, {run['parameters'] / 1e6:.2f} million"] = weights.parent
+        for words, run in result["runs"].items():
+            if "failed" not in run:
+                courses[f"{words}, {run['parameters'] / 1e6:.2f} million"] = run["course"]
         card = pages / f"{name}-card.md"
         card.unlink(missing_ok=True)
         if (weights := pages / f"{name}.safetensors").exists():
@@ -202,7 +209,9 @@ def compared(name: str, result: Result) -> Iterator[str]:
     verdict = result["verdict"]
     run = result["runs"][verdict["best"]]
     seen = ", ".join(
-        f"{one}: {of['pictures']:,} pictures, {of['pace']:,.0f} a second" for one, of in result["runs"].items()
+        f"{one}: {of['pictures']:,} pictures, {of['pace']:,.0f} a second"
+        for one, of in result["runs"].items()
+        if "failed" not in of
     )
     yield from (fill(f"Runs: {seen}. Best: {verdict['best']}, {run['parameters']:,} parameters.", 120), "")
     rows = [beside(row) for row in verdict["rows"]]
@@ -236,13 +245,12 @@ def curves(target: Path, runs: Mapping[str, Sequence[Sequence[float]]]) -> None:
     draw(target, panels, "pictures seen")
 
 
-def people_curves(target: Path, runs: Mapping[str, Path]) -> None:
+def people_curves(target: Path, runs: Mapping[str, Sequence[Mapping[str, float]]]) -> None:
     """IoU and boundary IoU on the first validation set over the steps; a line a run."""
-    rows = {name: read_rows(folder / "metrics.csv") for name, folder in runs.items()}
     panels = {
         title: {
             name: ([row["step"] for row in course], [row.get(f"val/ccp_upper {figure}", 0.0) for row in course])
-            for name, course in rows.items()
+            for name, course in runs.items()
         }
         for figure, title in (("iou", "person IoU"), ("boundary_iou", "boundary IoU"))
     }

@@ -13,15 +13,15 @@ from segnet.classes import VOC_CLASSES
 from segnet.weights import WeightsInfo, build, save_weights
 from training.config import read_recipe
 from training.data import SEGMENTATION
-from training.job import Job, Result, StepError, steady, steps_in
+from training.job import COURSE, MEASURE, Job, Result, StepError, steady, steps_in
 from training.mistakes import WAYS, Read, nearest, write_taught
-from training.plots import read_rows
 from training.voc_data import load_voc
 
 RECIPES = Path(__file__).parent / "recipes"
 VGG = "vgg16_bn-6c64b313.pth"
 SETS = {"voc2012/train_aug": 1.0, "voc2012/coco_extra": 0.2}  # the second where it is there
 VALIDATION = "voc2012/val"
+BETWEEN = MEASURE * (COURSE - 1)
 FIRST = 1 / 3  # of the time of a run in two parts for the first, as in the paper
 SIDE = (224, 224)
 
@@ -77,10 +77,12 @@ def in_one(job: Job, changes: Result) -> Result:
     """The recipe in one part; `runs`: its outcome and its curve."""
     probe = probed(job)
     left = job.seconds - (probe["seconds"] if (job.folder / "probe").exists() else 0.0)
-    steps = job.once("steps", lambda: {"steps": steps_in(left, job.extent.voc_batch, probe, job.extent)})["steps"]
+    steps = job.once("steps", lambda: {"steps": steps_in(left, job.extent.voc_batch, probe, job.extent, BETWEEN)})[
+        "steps"
+    ]
     told = settings(job, "deconvnet", job.extent.deconv, steady(steps)) | often(steps) | changes
     found = job.trial("run", told, 2 * left + 120)
-    return {"runs": [found], "probe": probe, "curve": curve(job, ["run"])}
+    return {"runs": [found], "probe": probe, "curve": curve([found])}
 
 
 def two_parts(job: Job) -> Result:
@@ -90,7 +92,7 @@ def two_parts(job: Job) -> Result:
 
     def decide() -> Result:
         shares = {"first": FIRST * left, "second": (1 - FIRST) * left}
-        return {name: steps_in(s, job.extent.voc_batch, probe, job.extent) for name, s in shares.items()}
+        return {name: steps_in(s, job.extent.voc_batch, probe, job.extent, BETWEEN) for name, s in shares.items()}
 
     steps = job.once("steps", decide)
     runs: list[Result] = []
@@ -98,7 +100,7 @@ def two_parts(job: Job) -> Result:
         told = settings(job, recipe, job.extent.deconv, steady(steps[name])) | often(steps[name])
         told |= {"init": runs[-1]["weights"]} if runs else {}
         runs.append(job.trial(name, told, 2 * left + 120))
-    return {"runs": runs, "probe": probe, "curve": curve(job, ["first", "second"])}
+    return {"runs": runs, "probe": probe, "curve": curve(runs)}
 
 
 def probed(job: Job) -> Result:
@@ -106,7 +108,7 @@ def probed(job: Job) -> Result:
     for name in ("deconvnet", "deconvnet-two", "deconvnet-vgg"):
         if probe := job.found.get(name, {}).get("probe"):
             return dict(probe)
-    told = settings(job, "deconvnet", job.extent.deconv, steady(job.extent.probe))
+    told = settings(job, "deconvnet", job.extent.deconv, steady(job.extent.voc_probe))
     return job.trial("probe", told, job.seconds)
 
 
@@ -119,7 +121,7 @@ def mistakes(job: Job) -> Result:
         (taught / "val").unlink(missing_ok=True)
         (taught / "val").symlink_to((job.data / "voc2012").resolve())
         (taught / "done").touch()
-    probe = job.trial("probe", undone(job, taught, Undone(), job.extent.probe), job.seconds)
+    probe = job.trial("probe", undone(job, taught, Undone(), job.extent.voc_probe), job.seconds)
     each = (job.seconds - probe["seconds"] - 10) / len(UNDONE)
     steps = job.once("steps", lambda: {"steps": steps_in(each, job.extent.voc_batch, probe, job.extent)})["steps"]
     told = {f"run-{number}": undone(job, taught, one, steps) for number, one in enumerate(UNDONE.values())}
@@ -172,15 +174,14 @@ def settings(job: Job, recipe: str, config: tuple[float, int], changes: Result) 
 
 def often(steps: int) -> Result:
     """Settings of a run whose course is shown, and that is long enough to be killed."""
-    return {"evaluate_every": max(1, steps // 6), "checkpoint_every": max(1, steps // 2)}
+    return {"evaluate_every": max(1, steps // COURSE), "checkpoint_every": max(1, steps // 2)}
 
 
-def curve(job: Job, runs: list[str]) -> list[list[float]]:
+def curve(runs: list[Result]) -> list[list[float]]:
     """[pictures seen, loss, mean IoU] of runs one after the other."""
     points, before = [], 0.0
-    for name in runs:
-        rows = read_rows(job.folder / name / "run" / "metrics.csv")
-        batch = job.extent.voc_batch
-        points += [[before + batch * row["step"], row["loss"], row[f"{VALIDATION} miou"]] for row in rows]
-        before = points[-1][0]
+    for run in runs:
+        batch = run["pictures"] / run["steps"]
+        points += [[before + batch * row["step"], row["loss"], row[f"{VALIDATION} miou"]] for row in run["course"]]
+        before += run["pictures"]
     return points

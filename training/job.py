@@ -21,6 +21,8 @@ PATIENCE = 40.0  # seconds that a process may take to stop by itself: a checkpoi
 LOOK = 0.1  # seconds between two looks at it
 CAREFUL = 0.9  # share of the time that is planned for: estimates are off, and a step has a beginning and an end
 FINISH = 30.0  # seconds that a run's last measurement takes, at all sizes and with flicker
+MEASURE = 6.0  # and each of those in between
+COURSE = 4  # measurements of a run whose course is shown
 
 
 class StepError(Exception):
@@ -43,7 +45,8 @@ class Extent:
     voc_batch: int
     deconv: tuple[float, int]  # width and fc of the DeconvNet that is to be good
     small: tuple[float, int]  # and of the one that mistakes are tried on
-    probe: int  # steps after which the rate of a run is known
+    probe: int  # steps after which the rate of a run on people is known
+    voc_probe: int
     least: int  # and most steps that a run has
     most: int
     workers: int
@@ -64,6 +67,7 @@ FULL = Extent(
     deconv=(1.0, 4096),
     small=(0.25, 512),
     probe=150,
+    voc_probe=60,
     least=100,
     most=40_000,
     workers=max(1, CORES - 2),
@@ -82,6 +86,7 @@ TOY = Extent(
     deconv=(1 / 64, 8),
     small=(1 / 64, 8),
     probe=2,
+    voc_probe=2,
     least=2,
     most=2,
     workers=0,
@@ -159,14 +164,19 @@ class Job:
         return int(process.returncode)
 
     def trial(self, name: str, settings: Result, limit: float) -> Result:
-        """What came of one run, as `trials` has it."""
-        return self.trials({name: settings}, limit)[name]
+        """What came of one run, as `trials` has it. Raises StepError also where nothing did."""
+        found = self.trials({name: settings}, limit)[name]
+        if "failed" in found:
+            raise StepError(f"{name}: {found['failed']}")
+        return found
 
     def trials(self, runs: Mapping[str, Result], limit: float) -> dict[str, Result]:
         """What came of runs of training with these settings, one after the other in a process of their own, as starting
-        one takes its time; what was done before is not done again. Raises StepError, PausedError.
+        one takes its time; what was done before is not done again. One that failed has no more than a "failed". Raises
+        StepError, PausedError.
         """
-        left = [name for name in runs if not (self.folder / name / "outcome.json").exists()]
+        paths = {name: self.folder / name / "outcome.json" for name in runs}
+        left = [name for name, path in paths.items() if not path.exists() or "failed" in read_json(path)]
         for name in left:
             print(f"  {name}: {runs[name]['steps']:,} steps of {runs[name]['batch']}", flush=True)
             folder = self.folder / name
@@ -177,7 +187,7 @@ class Job:
         if left:
             words = ["-m", "training.trial", *(str(self.folder / name) for name in left)]
             self.call(words, self.folder / "log.txt", limit)
-        return {name: read_json(self.folder / name / "outcome.json") for name in runs}
+        return {name: read_json(path) for name, path in paths.items()}
 
     def once(self, name: str, make: Callable[[], Result]) -> Result:
         """What was decided the first time: a step that goes on must not change its mind."""

@@ -14,7 +14,7 @@ import torch
 from segnet.architectures import LightConfig
 from segnet.weights import DEFAULT, WeightsInfo, build, save_weights
 from training.config import read_recipe
-from training.job import FINISH, Job, Result, StepError, steady, steps_in, write_json
+from training.job import COURSE, FINISH, MEASURE, Job, Result, StepError, read_json, steady, steps_in, write_json
 
 RECIPE = Path(__file__).parent / "recipes" / "person.toml"
 TEACHER = "train/distilled"
@@ -27,6 +27,7 @@ ALIKE = 0.002  # of the score: whoever is nearer to the best than this and narro
 MOST_WORSE = 0.005  # of any one figure, in weights that are better on the whole
 MOST_FLICKER = 0.004
 RUNS = ("on", "anew")
+REST = FINISH + MEASURE * (COURSE - 1)  # seconds of a full run that those of the sweep don't take
 BYTES = 10_000_000  # of weights that ship
 
 
@@ -42,9 +43,13 @@ def sweep(job: Job) -> Result:
     }
     runs = []
     for name, found in job.trials(told, 2 * job.seconds + 60).items():
+        if "failed" in found:
+            continue
         width, teacher = tried[name]
         about = {"width": width, "teacher": teacher, "share": teacher_share(teacher)}
         runs.append(about | {"score": score(of_row(found["figures"])), **found})
+    if not runs:
+        raise StepError(f"no run came to anything; see {job.folder / 'log.txt'}")
     return {"runs": runs, "winner": winner(runs)}
 
 
@@ -65,9 +70,9 @@ def people(job: Job) -> Result:
     told: dict[str, Result] = {}
     for name in RUNS:
         steps = job.once(
-            f"steps-{name}", lambda: {"steps": steps_in(share, job.extent.batch, won["probe"], job.extent, FINISH)}
+            f"steps-{name}", lambda: {"steps": steps_in(share, job.extent.batch, won["probe"], job.extent, REST)}
         )["steps"]
-        options = steady(steps) | {"thorough": True, "evaluate_every": max(1, steps // 4)}
+        options = steady(steps) | {"thorough": True, "evaluate_every": max(1, steps // COURSE)}
         config = None if name == "on" else scaled(job.extent.light, won["width"])
         if config is None:
             options |= {"learning_rate": 7e-4, "init": str(DEFAULT)}
@@ -89,8 +94,8 @@ def wide(job: Job) -> Result:
 
     probe = job.trial("probe", options(steady(job.extent.probe)), job.seconds)
     left = job.seconds - probe["seconds"] - 10
-    steps = job.once("steps", lambda: {"steps": steps_in(left, job.extent.wide_batch, probe, job.extent, FINISH)})
-    full = steady(steps["steps"]) | {"thorough": True, "evaluate_every": max(1, steps["steps"] // 4)}
+    steps = job.once("steps", lambda: {"steps": steps_in(left, job.extent.wide_batch, probe, job.extent, REST)})
+    full = steady(steps["steps"]) | {"thorough": True, "evaluate_every": max(1, steps["steps"] // COURSE)}
     runs = {"wide": job.trial("wide", options(full), 2 * left + 120)}
     return {"shipped": shipped, "runs": runs, "verdict": verdict(job, runs, shipped)}
 
@@ -162,13 +167,17 @@ def teacher_share(teacher: float) -> float:
 def measure(job: Job, name: str, weights: Path) -> Result:
     """The figures of weights on the recipe's validation sets. Raises StepError."""
     folder = job.folder / name
-    if not (folder / "outcome.json").exists():
+    done = folder / "outcome.json"
+    if not done.exists() or "failed" in read_json(done):
         folder.mkdir(parents=True, exist_ok=True)
         sets = read_recipe(RECIPE)["validation"]
         task = {"weights": str(weights), "data": str(job.data), "sets": sets, "threads": job.extent.threads}
         write_json(folder / "trial.json", {"measure": task})
         job.call(["-m", "training.trial", str(folder)], folder / "log.txt", 300)
-    return job.once(f"{name}/outcome", dict)
+    found: Result = read_json(done)
+    if "failed" in found:
+        raise StepError(f"{weights}: {found['failed']}")
+    return found
 
 
 def of_row(row: dict[str, float]) -> dict[str, dict[str, float]]:
@@ -189,6 +198,9 @@ def verdict(job: Job, runs: Result, shipped: Result) -> Result:
     it is `better`: by the score, by no figure worse than MOST_WORSE, steady enough, and small enough to ship. Where it
     is, it lies with the pages. Raises StepError.
     """
+    runs = {name: run for name, run in runs.items() if "failed" not in run}
+    if not runs:
+        raise StepError(f"no run came to anything; see {job.folder / 'log.txt'}")
     made = {name: [*compared(run["metrics"], shipped["metrics"])] for name, run in runs.items()}
     gains = {name: sum(row["new"] - row["old"] for row in rows) / len(rows) for name, rows in made.items()}
     best = max(gains, key=lambda name: gains[name])

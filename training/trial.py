@@ -1,7 +1,8 @@
 """Runs of training, or measurements of weights, in a process of their own: `python -m training.trial FOLDER…`.
 
-FOLDER/trial.json says which: {"train": settings of TrainConfig} or {"measure": {"weights", "data", "sets"}}. What came
-of it goes to FOLDER/outcome.json. A run that was stopped goes on when it is called again.
+FOLDER/trial.json says which: {"train": settings of TrainConfig} or {"measure": {"weights", "data", "sets", "threads"}}.
+What came of it goes to FOLDER/outcome.json, {"failed": why} if nothing did. A run that was stopped goes on when it is
+called again.
 """
 
 import ctypes
@@ -9,6 +10,7 @@ import gc
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -41,16 +43,17 @@ def carry_out(folder: Path) -> Result:
 
 def outcome(config: TrainConfig, path: Path, seconds: float) -> Result:
     """`steps`, `pictures` and `seconds` of the run (those since it was last called), its `pace` in pictures a second,
-    `figures`: the last row of metrics.csv, `weights`: the path of the best, `parameters`, and `metrics`: what their
-    header says.
+    `course`: the rows of metrics.csv, `figures`: the last of them, `weights`: the path of the best, `parameters`, and
+    `metrics`: what their header says.
     """
-    info = read_info(path)
+    info, course = read_info(path), read_rows(config.out / "metrics.csv")
     return {
         "steps": config.steps,
         "pictures": config.steps * config.batch,
         "seconds": round(seconds, 1),
         "pace": read_json(config.out / "pace.json")["pictures_per_second"],
-        "figures": read_rows(config.out / "metrics.csv")[-1],
+        "course": course,
+        "figures": course[-1],
         "weights": str(path),
         "parameters": sum(p.numel() for p in outline(info).parameters()),
         "metrics": info.metrics,
@@ -73,16 +76,24 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         for folder in map(Path, arguments):
-            write_json(folder / "outcome.json", carry_out(folder))
+            write_json(folder / "outcome.json", attempted(folder))
             (folder / "run" / "checkpoint.pt").unlink(missing_ok=True)  # four times the size of the weights
             gc.collect()
             torch.cuda.empty_cache()
-    except (DataError, WeightsError, OSError) as error:
-        print(f"segblur: {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def attempted(folder: Path) -> Result:
+    """What came of it, or {"failed": why}: then the next one has its turn."""
+    try:
+        return carry_out(folder)
+    except (DataError, WeightsError, OSError) as error:
+        return {"failed": str(error)}
+    except RuntimeError as error:  # what torch raises, also where there is no more memory
+        traceback.print_exc()
+        return {"failed": f"{type(error).__name__}: {error}"[:400]}
 
 
 if __name__ == "__main__":
