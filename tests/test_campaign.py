@@ -177,8 +177,13 @@ def test_at_full_size_every_run_is_one_that_training_takes_and_all_of_them_fit_i
     assert {config.prepare for config in told.values() if config.network == "light"} == {"device"}
     assert {(c.width, c.fc) for c in told.values() if c.network == "deconvnet"} == {FULL.deconv, FULL.small}
     assert "train/distilled" not in told["00-sweep", "width-1-teacher-0"].sets
+    (tmp_path / "pages").mkdir(exist_ok=True)
+    for name in ("person", "wide"):
+        (tmp_path / "pages" / f"{name}.safetensors").write_bytes(DEFAULT.read_bytes())
     names = {path.name for path in write_pages(tmp_path, found, "a machine")}
-    assert {"deconvnet.png", "training.png"} < names
+    assert {"deconvnet.png", "training.png", "cards.md"} < names
+    assert len(names) <= MOST_FILES
+    assert "# wide.safetensors" in (tmp_path / "pages/cards.md").read_text()
 
 
 def test_a_run_that_fails_leaves_the_others_theirs_and_is_told_of(job):
@@ -214,13 +219,16 @@ def go(tmp_path, monkeypatch, plan, found, minutes=10.0):
     campaign.work_through(plan, tmp_path, make, found, clock)
 
 
-def test_a_step_that_fails_stops_no_other_and_has_another_turn_after_all_that_are_left(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("error", "told"), [(StepError("no luck"), "no luck"), (KeyError("x"), "KeyError: 'x'")])
+def test_a_step_that_fails_stops_no_other_and_has_another_turn_after_all_that_are_left(
+    tmp_path, monkeypatch, error, told
+):
     step = campaign.Step
     found, order = {}, []
-    plan = (step("one", "speed", 1, works(StepError("no luck"))), step("two", "speed", 1, works({"figure": 2})))
+    plan = (step("one", "speed", 1, works(error)), step("two", "speed", 1, works({"figure": 2})))
     go(tmp_path, monkeypatch, plan, found)
-    assert found == {"one": {"failed": "no luck"}, "two": {"figure": 2}}
-    assert json.loads((tmp_path / "01-one" / "result.json").read_text()) == {"failed": "no luck"}
+    assert found == {"one": {"failed": told}, "two": {"figure": 2}}
+    assert json.loads((tmp_path / "01-one" / "result.json").read_text()) == {"failed": told}
     again = (
         step("one", "speed", 1, lambda job: order.append("one") or {}),
         plan[1],
@@ -320,7 +328,7 @@ def test_copies_have_the_labels_as_they_were_read(folder, tmp_path):
 def test_pages_say_what_is_not_done_and_what_failed(tmp_path):
     found = {"streams": {"failed": "no room"}, "sweep": {"failed": "no data"}, "mistakes": {"failed": "no labels"}}
     names = {path.name for path in write_pages(tmp_path, found, "a machine")}
-    assert names == {"gpu.md", "deconvnet.md", "training.md"}
+    assert names == {"gpu.md", "deconvnet.md", "training.md", "cards.md"}
     texts = {name: (tmp_path / "pages" / name).read_text() for name in names}
     assert "streams: no room" in texts["gpu.md"]
     assert "bench: not measured yet." in texts["gpu.md"]

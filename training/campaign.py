@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -134,11 +135,17 @@ def work_through(
         clock.begin(step.name)
         try:
             found[step.name] = step.work(job)
+        except PausedError:
+            raise
         except (StepError, DataError, WeightsError, OSError) as error:
-            print(f"  {step.name} came to nothing: {error}", flush=True)
             found[step.name] = {"failed": str(error)}
+        except Exception as error:  # noqa: BLE001 - a GPU is rare: what nobody thought of must not cost the other steps
+            traceback.print_exc()
+            found[step.name] = {"failed": f"{type(error).__name__}: {error}"}
         finally:
             clock.tick()
+        if "failed" in found[step.name]:
+            print(f"  {step.name} came to nothing: {found[step.name]['failed']}", flush=True)
         write_json(job.folder / "result.json", found[step.name])
         if number + 1 < len(todo) and todo[number + 1].part != step.part:
             write_pages(out, found, machine())  # in case that the next part is killed

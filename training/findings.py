@@ -29,7 +29,7 @@ VAL = "voc2012/val"
 
 
 def write_pages(out: Path, found: Mapping[str, Result], here: str) -> list[Path]:
-    """Write OUT/pages: gpu.md, deconvnet.md and training.md with their pictures, and the card of weights that may ship,
+    """Write OUT/pages: gpu.md, deconvnet.md and training.md with their pictures, and cards.md of weights that may ship,
     which lie there already. `found`: step → result, which is {"failed": why} where it came to nothing; `here`: what it
     ran on.
     """
@@ -38,7 +38,8 @@ def write_pages(out: Path, found: Mapping[str, Result], here: str) -> list[Path]
     lines = {
         "gpu.md": gpu(found),
         "deconvnet.md": "\n".join(deconvnet(found, pages, here)),
-        "training.md": "\n".join(training(out, found, pages, here)),
+        "training.md": "\n".join(training(found, pages, here)),
+        "cards.md": cards(pages),
     }
     for name, text in lines.items():
         (pages / name).write_text(text.rstrip("\n") + "\n")
@@ -149,7 +150,7 @@ def undone(result: Result | None) -> Iterator[str]:
             yield from ("", fill(f"{name}: {run['failed']}", 120))
 
 
-def training(out: Path, found: Mapping[str, Result], pages: Path, here: str) -> Iterator[str]:
+def training(found: Mapping[str, Result], pages: Path, here: str) -> Iterator[str]:
     """The sweep, the full runs, and whether their weights are better than those that ship."""
     yield from ("## Trained on a GPU", "", fill(f"On {here}.", 120), "", "### Width and teacher", "")
     yield from (*swept(found.get("sweep")), "")
@@ -165,13 +166,15 @@ def training(out: Path, found: Mapping[str, Result], pages: Path, here: str) -> 
         for words, run in result["runs"].items():
             if "failed" not in run:
                 courses[f"{words}, {run['parameters'] / 1e6:.2f} million"] = run["course"]
-        card = pages / f"{name}-card.md"
-        card.unlink(missing_ok=True)
-        if (weights := pages / f"{name}.safetensors").exists():
-            card.write_text(figures(weights) + "\n")
     if courses:
         people_curves(pages / "training.png", courses)
         yield "![IoU and boundary IoU on val/ccp_upper over the steps](training.png)"
+
+
+def cards(pages: Path) -> str:
+    """The figures of the model cards of new weights."""
+    made = [f"# {path.name}\n\n{figures(path)}\n" for path in sorted(pages.glob("*.safetensors"))]
+    return "\n".join(made) or "No new weights are better than those that ship."
 
 
 def swept(result: Result | None) -> Iterator[str]:
