@@ -115,6 +115,7 @@ def test_a_process_that_fails_takes_too_long_or_is_not_wanted_any_more_is_told_o
     with pytest.raises(PausedError):
         of(job, stopping=lambda: True).call(["-c", "import signal; signal.pause()"], log, 60)
     assert job.call(["-c", "raise SystemExit(3)"], log, 60, fine=(0, 3)) == 3
+    assert job.call(["-c", f"import os; os.fstat({job.lock})"], log, 60) == 0  # it holds the folder, too
 
 
 def test_what_a_killed_call_left_running_holds_the_folder(job, tmp_path):

@@ -32,14 +32,14 @@ def person_task(config: TrainConfig, start: WeightsInfo | None, group: Group) ->
     on_device = config.prepare == "device"
     batches = DeviceBatches(album, group.device, *share) if on_device else Batches(album, *share)
     validation = {name: find_pairs(config.data / name) for name in config.validation}
-    for pair in (pair for pairs in validation.values() for pair in pairs):
-        pair.load()  # a bad one is told of now, not at the first measurement
+    # A bad one is told of now, not at the first measurement; and a GPU makes a graph for each size, and keeps few.
+    by_size = {name: sorted(pairs, key=lambda pair: pair.load().mask.shape) for name, pairs in validation.items()}
 
     def measure(network: nn.Module) -> Report:
         """Through the same code as the service's, at the first input size."""
         device = next(network.parameters()).device.type
         segmenter = Segmenter(network, info, engine="torch", device=device)
-        return {name: evaluate(segmenter, pairs).report() for name, pairs in validation.items()}
+        return {name: evaluate(segmenter, pairs).report() for name, pairs in by_size.items()}
 
     def finish(network: nn.Module, out: Path) -> dict[str, Any]:
         """At every input size, with flicker and by light."""
