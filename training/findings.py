@@ -17,6 +17,7 @@ from segnet.markdown import aligned
 from training.card import figures
 from training.job import Result, read_json, write_json
 from training.plots import COLOURS, prepare
+from training.sweep import ALIKE, JUDGES, MOST_WORSE
 from training.tables import CLASS
 
 SPEED = ("bench", "profile", "streams", "differences")
@@ -221,14 +222,19 @@ def compared(name: str, result: Result) -> Iterator[str]:
     head = ["set", "figure", "input", "shipped weights' input", "shipped", "new", "difference", ""]
     yield from (*aligned([head, *rows], words=4), "")
     reasons = {
-        f"it gains {verdict['gain']:+.4f} on average": verdict["gain"] > 0,
-        f"no figure is worse by more than 0.005 (the worst: {verdict['worst']:+.4f})": verdict["worst"] >= -0.005,
+        f"it gains 0.002 or more on average ({verdict['gain']:+.4f})": verdict["gain"] >= ALIKE,
+        f"no figure is worse by more than 0.005 (the worst: {verdict['worst']:+.4f})": verdict["worst"] >= -MOST_WORSE,
         "its flicker is at most 0.004": verdict["steady"],
         "its file has at most 10 MB": verdict["small"],
     }
     words = "; ".join(f"{reason}: {'yes' if held else 'no'}" for reason, held in reasons.items())
     good = f"Better, and in {name}.safetensors" if verdict["better"] else "Not better on all counts, so it is not kept"
-    yield fill(f"{good}. {words}.", 120)
+    judged = (
+        "Judged on "
+        + " and ".join(JUDGES)
+        + ", which also chose among the runs and their steps: that flatters the new."
+    )
+    yield fill(f"{good}. {words}. {judged}", 120)
 
 
 def beside(row: Result) -> list[str]:

@@ -23,7 +23,7 @@ FIGURES = ("iou", "boundary_iou")
 USUAL = 1.2  # weight of the teacher's labels in the recipe
 # Width and weight of the teacher's labels: each alone is changed, from the recipe's.
 TRIED = ((1.0, USUAL), (0.75, USUAL), (1.25, USUAL), (1.0, 0.0), (1.0, 3.6))
-ALIKE = 0.002  # of the score: whoever is nearer to the best than this and narrower wins
+ALIKE = 0.002  # of the score: less is no difference, as the sets that tell of it also choose among runs and their steps
 MOST_WORSE = 0.005  # of any one figure, in weights that are better on the whole
 MOST_FLICKER = 0.004
 RUNS = ("on", "anew")
@@ -202,13 +202,14 @@ def verdict(job: Job, runs: Result, shipped: Result) -> Result:
     if not runs:
         raise StepError(f"no run came to anything; see {job.folder / 'log.txt'}")
     made = {name: [*compared(run["metrics"], shipped["metrics"])] for name, run in runs.items()}
-    gains = {name: sum(row["new"] - row["old"] for row in rows) / len(rows) for name, rows in made.items()}
+    changes = {name: [row["new"] - row["old"] for row in rows if row["set"] in JUDGES] for name, rows in made.items()}
+    gains = {name: fmean(differences) for name, differences in changes.items()}
     best = max(gains, key=lambda name: gains[name])
     weights = Path(runs[best]["weights"])
     small = weights.stat().st_size <= BYTES
     steady_enough = max(flickers(runs[best]["metrics"])) <= MOST_FLICKER
-    worst = min(row["new"] - row["old"] for row in made[best])
-    better = gains[best] > 0 and worst >= -MOST_WORSE and steady_enough and small
+    worst = min(changes[best])
+    better = gains[best] >= ALIKE and worst >= -MOST_WORSE and steady_enough and small
     target = job.out / "pages" / f"{job.folder.name.partition('-')[2]}.safetensors"
     target.unlink(missing_ok=True)
     if better:
@@ -226,8 +227,8 @@ def verdict(job: Job, runs: Result, shipped: Result) -> Result:
 
 
 def compared(metrics: Result, shipped: Result) -> Iterator[Result]:
-    """Each figure of the judges at each size, beside the shipped weights' at theirs: first and first, last and last."""
-    for name in JUDGES:
+    """Each set's figures at each size, beside the shipped weights' at theirs: first and first, last and last."""
+    for name in metrics:
         sizes, others = list(metrics[name]["sizes"].items()), list(shipped[name]["sizes"].items())
         pairs = list(zip(sizes, others, strict=True)) if len(sizes) == len(others) else [(sizes[-1], others[-1])]
         for (size, new), (other, old) in pairs:
