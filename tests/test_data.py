@@ -6,11 +6,12 @@ import pytest
 import torch
 from PIL import Image
 
-from training.data import Batches, DataError, find_pairs, manifest_hash
+from training.data import Batches, DataError, find_pairs, load_album, manifest_hash
 
 
 def test_a_batch_depends_on_its_number_and_the_seed_alone(data):
-    make = lambda seed: Batches(data, {"train/discs": 1.0}, "rooms", 4, 10, seed)  # noqa: E731
+    album = load_album(data, {"train/discs": 1.0}, "rooms")
+    make = lambda seed: Batches(album, 4, 10, seed)  # noqa: E731
     one, two = make(0), make(0)
     two[3]
     for a, b in zip(one[7], two[7], strict=True):
@@ -19,11 +20,24 @@ def test_a_batch_depends_on_its_number_and_the_seed_alone(data):
 
 
 def test_the_processes_of_a_run_share_its_batches_without_overlap(data):
-    make = lambda rank, world: Batches(data, {"train/discs": 1.0}, "rooms", 4, 10, 0, rank, world)  # noqa: E731
+    album = load_album(data, {"train/discs": 1.0}, "rooms")
+    make = lambda rank, world: Batches(album, 4, 10, 0, rank, world)  # noqa: E731
     whole, parts = make(0, 1)[5], [make(rank, 2)[5] for rank in (0, 1)]
     for whole_tensor, zero, one in zip(whole, *parts, strict=True):
         assert torch.equal(whole_tensor[0::2], zero)
         assert torch.equal(whole_tensor[1::2], one)
+
+
+def test_sets_are_drawn_as_often_as_they_weigh_however_many_pictures_they_have(data):
+    (data / "train/discs/few.txt").write_text("1\n3\n")
+    chances = load_album(data, {"train/discs": 1.0, "train/discs/few": 3.0}, "rooms").index.chances
+    assert chances.tolist() == pytest.approx([1 / 24] * 6 + [3 / 8] * 2)
+
+
+def test_who_sees_larger_pictures_is_shown_the_same_batches_at_that_scale(data):
+    once, twice = (Batches(load_album(data, {"train/discs": 1.0}, "rooms", scale), 1, 10, 0)[3] for scale in (1, 2))
+    assert twice[0].shape[2:] == tuple(2 * side for side in once[0].shape[2:])
+    assert twice[1].shape[2:] == twice[0].shape[2:]
 
 
 def test_the_manifest_names_the_content(data, tmp_path):
@@ -65,4 +79,4 @@ def test_folders_and_pictures_that_can_not_be_used_are_named(data, tmp_path):
     with pytest.raises(DataError, match=r"a\.png is not a readable picture"):
         find_pairs(tmp_path)[0].load()
     with pytest.raises(DataError, match="holds no pictures of rooms"):
-        Batches(data, {"train/discs": 1.0}, "nowhere", 1, 1, 0)
+        load_album(data, {"train/discs": 1.0}, "nowhere")

@@ -1,5 +1,6 @@
 """A run: its rates, its results, and that it can be interrupted."""
 
+import json
 import os
 import signal
 
@@ -30,9 +31,12 @@ def test_the_rate_rises_stays_and_falls_to_nothing(tmp_path):
     assert rates[99] == pytest.approx(2e-3 / 40)
 
 
-@pytest.mark.parametrize("moment", ["before", "after", "measuring"])
-def test_a_run_that_is_interrupted_and_resumed_ends_as_one_that_was_not(data, tmp_path, monkeypatch, moment):
-    whole = run.train(config(data, tmp_path / "whole"))
+@pytest.mark.parametrize(
+    ("moment", "prepare"),
+    [("before", "workers"), ("after", "workers"), ("measuring", "workers"), ("after", "device")],
+)
+def test_a_run_that_is_interrupted_and_resumed_ends_as_one_that_was_not(data, tmp_path, monkeypatch, moment, prepare):
+    whole = run.train(config(data, tmp_path / "whole", prepare=prepare))
     step, measure, calls = run.train_step, person.evaluate, []
 
     def ctrl_c():
@@ -55,8 +59,8 @@ def test_a_run_that_is_interrupted_and_resumed_ends_as_one_that_was_not(data, tm
     monkeypatch.setattr(run, "train_step", interrupted_step)
     monkeypatch.setattr(person, "evaluate", interrupted_measure)
     with pytest.raises(KeyboardInterrupt):
-        run.train(config(data, tmp_path / "parts"))
-    parts = run.train(config(data, tmp_path / "parts"))
+        run.train(config(data, tmp_path / "parts", prepare=prepare))
+    parts = run.train(config(data, tmp_path / "parts", prepare=prepare))
     assert len(calls) == 6
     one, other = load_weights(whole)[0].state_dict(), load_weights(parts)[0].state_dict()
     assert all(torch.equal(one[name], other[name]) for name in one)
@@ -113,8 +117,64 @@ def test_a_run_goes_on_with_its_own_settings_and_data_only(data, tmp_path):
         run.train(config(data, tmp_path, steps=4, learning_rate=1e-4, seed=1))
 
 
-def test_the_network_learns_a_small_set(data, tmp_path):
-    path = run.train(config(data, tmp_path, steps=60, batch=8, evaluate_every=60, ema=0.8))
+def test_who_only_compares_runs_is_told_how_quick_they_were_and_spared_the_rest(data, tmp_path):
+    path = run.train(config(data, tmp_path, steps=4, evaluate_every=2, thorough=False))
+    assert json.loads((tmp_path / "pace.json").read_text())["pictures_per_second"] > 0
+    assert not [*tmp_path.glob("*.jpg")]
+    assert "sizes" not in load_weights(path)[1].metrics["val/discs"]
+
+
+@pytest.mark.parametrize("where", ["loss", "gradient"])
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_nothing_is_made_of_weights_that_are_not_finite_numbers_and_the_step_is_named(
+    data, tmp_path, monkeypatch, where, interrupted
+):
+    """Whether the run looks at its numbers by itself or is stopped before it does."""
+    step, calls = run.train_step, []
+
+    def spoilt_step(network, *arguments):
+        calls.append(1)
+        parts = step(network, *arguments)
+        if len(calls) == 3:
+            next(network.parameters()).data.fill_(torch.nan)
+            parts |= {"total" if where == "loss" else "gradient": torch.tensor(torch.inf)}
+        if len(calls) == 4 and interrupted:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return parts
+
+    monkeypatch.setattr(run, "train_step", spoilt_step)
+    with pytest.raises(DataError, match="not finite at step 3"):
+        run.train(config(data, tmp_path, evaluate_every=5, checkpoint_every=5))
+    assert len(calls) == (4 if interrupted else 5)
+    assert not (tmp_path / "checkpoint.pt").exists()
+    assert not (tmp_path / "best.safetensors").exists()
+
+
+def test_the_average_starts_at_the_network_and_follows_it_also_in_what_is_counted():
+    network, average = torch.nn.BatchNorm1d(2), torch.nn.BatchNorm1d(2)
+    network.load_state_dict(network.state_dict() | {"weight": torch.tensor([3.0, 5.0]),
+                                                    "num_batches_tracked": torch.tensor(7)})  # fmt: skip
+    run.follow(average, network, 0.75)
+    assert average.weight.tolist() == [1.5, 2.0]
+    assert int(average.num_batches_tracked) == 7
+    run.follow(average, network, 0.0)
+    assert average.weight.tolist() == [3.0, 5.0]
+
+
+def test_the_average_knows_nothing_of_the_weights_before_the_first_step(data, tmp_path):
+    run.train(config(data, tmp_path, steps=1, ema=0.99, thorough=False))
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert all(torch.equal(state["average"][name], tensor) for name, tensor in state["network"].items())
+
+
+def test_only_the_light_networks_batches_are_made_on_the_device(folder, tmp_path):
+    with pytest.raises(DataError, match="for deconvnet use --prepare workers"):
+        run.train(config(folder, tmp_path, network="deconvnet", prepare="device"))
+
+
+@pytest.mark.parametrize("prepare", ["workers", "device"])
+def test_the_network_learns_a_small_set(data, tmp_path, prepare):
+    path = run.train(config(data, tmp_path, steps=60, batch=8, evaluate_every=60, ema=0.8, prepare=prepare))
     _, info = load_weights(path)
     assert info.metrics["val/discs"]["iou"] > 0.8
     assert info.training["step"] == 60

@@ -70,9 +70,8 @@ def about(path: Path, info: WeightsInfo) -> list[str]:
     before = training.get("started_from")
     while before:
         past = before["training"]
-        lines.append(
-            f"- started from weights that were made in {seen(past) or 'some way'}: sha256 `{before['sha256']}`"
-        )
+        made = f"from {past['from']}" if "from" in past else f"in {seen(past) or 'some way'}"
+        lines.append(f"- started from weights that were made {made}: sha256 `{before['sha256']}`")
         before = past.get("started_from")
     words_of = {
         "learning_rate": "learning rate",

@@ -64,8 +64,14 @@ class TrainConfig(BaseModel):
     seed: int = Field(0, ge=0, description="of weights, order and augmentation")
     threads: Positive = Field(1, description="CPU threads of the network; workers come on top")
     workers: int = Field(1, ge=0, description="processes that prepare batches")
+    prepare: Literal["workers", "device"] = Field(
+        "workers",
+        description="light: where batches are prepared: by worker processes, or on the device that trains, which then "
+        "holds all pictures",
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="cpu, cuda, or auto")
     evaluate_every: Positive = Field(2_000, description="steps between measurements on the validation sets")
+    thorough: bool = Field(True, description="at the end, measure at every input size, and show the worst pictures")
     checkpoint_every: Positive = Field(500, description="steps between checkpoints to resume from")
     tensorboard: bool = Field(False, description="also write events for TensorBoard, which must be installed")
 

@@ -1,6 +1,7 @@
 """Pictures and masks from folders, and the batches that training draws from them."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from segnet.classes import PERSON, VOC_CLASSES
-from training.augment import Picture, augment_person, augment_room
+from training.augment import Picture, augment
+from training.draws import Draws, Size, draw, outline
 
 Pixels = NDArray[Any]  # uint8 (H, W, 3) RGB, or (H, W) for masks
 
@@ -22,7 +24,6 @@ Pixels = NDArray[Any]  # uint8 (H, W, 3) RGB, or (H, W) for masks
 # The first four have about the area of the network's smaller input, 256×144, the others of its larger, 320×192.
 SHAPES = ((256, 144), (224, 160), (160, 224), (192, 192), (320, 192), (288, 224), (208, 304), (256, 256))
 SHAPE_CHANCES = (0.24, 0.20, 0.20, 0.14, 0.07, 0.05, 0.06, 0.04)
-NEGATIVES = 0.06  # share of pictures of rooms without any person
 
 VOID = 255  # in VOC's label pictures: the rim that nobody labelled, which counts nowhere (Everingham et al. 2010, §2)
 MASK_VOID = 128  # the same in masks of people, where 255 is person
@@ -111,38 +112,67 @@ def manifest_hash(files: list[Path], root: Path) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
+@dataclass(frozen=True)
+class Album:
+    """All pictures that a run draws from, decoded in memory (about 0.4 MB each at a short side of 320)."""
+
+    people: list[Picture]
+    rooms: list[Pixels]
+    index: "Index"
+    files: list[Path]
+
+
+@dataclass(frozen=True)
+class Index:
+    """What must be known of the pictures to say what is made of them."""
+
+    chances: NDArray[Any]  # float64 (people,), how often each is drawn; they add up to 1
+    outlines: NDArray[Any]  # OUTLINE (people,)
+    rooms: NDArray[Any]  # int (rooms, 2), width and height
+    scale: int = 1  # times the sides in SHAPES
+
+    def draw(self, batch: int, seed: int, step: int) -> tuple[Size, Draws]:
+        """Width and height of batch number `step`, and what is done to its pictures."""
+        rng = np.random.default_rng((seed, step))
+        width, height = SHAPES[rng.choice(len(SHAPES), p=SHAPE_CHANCES)]
+        size = width * self.scale, height * self.scale
+        return size, draw(rng, batch, size, self.outlines, self.chances, self.rooms)
+
+
+def load_album(root: Path, sets: dict[str, float], rooms: str, scale: int = 1) -> Album:
+    """The pictures of sets and rooms below `root`. `sets` maps each to how often its pictures are drawn, relative to
+    the others; `scale`: how many times the sides in SHAPES batches are to have. Raises DataError.
+    """
+    pairs = {name: find_pairs(root / name) for name in sets}
+    weights = [sets[name] / len(found) for name, found in pairs.items() for _ in found]
+    flat = [pair for found in pairs.values() for pair in found]
+    room_files = sorted(path for path in (root / rooms).glob("*") if path.is_file())
+    if not room_files:
+        raise DataError(f"{root / rooms} holds no pictures of rooms; backgrounds are drawn from there")
+    with ThreadPoolExecutor() as pool:  # decoding releases the interpreter
+        people = list(pool.map(Pair.load, flat))
+        pictures = list(pool.map(read_rgb, room_files))
+    index = Index(
+        np.array(weights) / np.sum(weights),
+        np.array([outline(picture.mask) for picture in people]),
+        np.array([picture.shape[1::-1] for picture in pictures]),
+        scale,
+    )
+    return Album(
+        people,
+        pictures,
+        index,
+        [path for pair in flat for path in (pair.image, pair.mask)] + room_files,
+    )
+
+
 class Batches(Dataset[tuple[Tensor, Tensor]]):
     """Batch number `step` is a pure function of (data, seed, step), so a resumed run sees what an
-    uninterrupted one would have seen, whatever the number of workers. Holds all pictures decoded in
-    memory (about 0.4 MB each at a short side of 320): worker processes share them by fork.
+    uninterrupted one would have seen, whatever the number of workers. Worker processes share the pictures by fork.
     """
 
-    def __init__(
-        self,
-        root: Path,
-        sets: dict[str, float],
-        rooms: str,
-        batch: int,
-        steps: int,
-        seed: int,
-        rank: int = 0,
-        world: int = 1,
-    ) -> None:
-        self.batch, self.steps, self.seed, self.rank, self.world = batch, steps, seed, rank, world
-        self.files: list[Path] = []
-        self.people: list[Picture] = []
-        weights = []
-        for name, weight in sets.items():
-            pairs = find_pairs(root / name)
-            self.people += [pair.load() for pair in pairs]
-            self.files += [path for pair in pairs for path in (pair.image, pair.mask)]
-            weights += [weight / len(pairs)] * len(pairs)
-        room_files = sorted(path for path in (root / rooms).glob("*") if path.is_file())
-        if not room_files:
-            raise DataError(f"{root / rooms} holds no pictures of rooms; backgrounds are drawn from there")
-        self.rooms = [read_rgb(path) for path in room_files]
-        self.files += room_files
-        self.chances = np.array(weights) / np.sum(weights)
+    def __init__(self, album: Album, batch: int, steps: int, seed: int, rank: int = 0, world: int = 1) -> None:
+        self.album, self.batch, self.steps, self.seed, self.rank, self.world = album, batch, steps, seed, rank, world
 
     def __len__(self) -> int:
         return self.steps
@@ -151,15 +181,12 @@ class Batches(Dataset[tuple[Tensor, Tensor]]):
         """Pictures uint8 (N, 3, H, W) RGB and masks uint8 (N, 1, H, W), 255 = person: of the whole batch, or, in a run
         of several processes, every `world`th of them.
         """
-        size = SHAPES[np.random.default_rng((self.seed, step)).choice(len(SHAPES), p=SHAPE_CHANCES)]
+        size, draws = self.album.index.draw(self.batch, self.seed, step)
         numbers = range(self.rank, self.batch, self.world)
-        pictures = [self._draw(np.random.default_rng((self.seed, step, number)), size) for number in numbers]
+        pictures = [self._make(draws.each(n), size, np.random.default_rng((self.seed, step, n))) for n in numbers]
         images = np.stack([picture.image for picture in pictures]).transpose(0, 3, 1, 2)
         masks = np.stack([picture.mask for picture in pictures])[:, None]
         return torch.from_numpy(np.ascontiguousarray(images)), torch.from_numpy(masks)
 
-    def _draw(self, rng: np.random.Generator, size: tuple[int, int]) -> Picture:
-        room = self.rooms[rng.integers(len(self.rooms))]
-        if rng.random() < NEGATIVES:
-            return augment_room(room, size, rng)
-        return augment_person(self.people[rng.choice(len(self.people), p=self.chances)], room, size, rng)
+    def _make(self, drawn: Draws, size: Size, rng: np.random.Generator) -> Picture:
+        return augment(self.album.people[drawn.person], self.album.rooms[drawn.room], drawn, size, rng)

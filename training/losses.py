@@ -70,9 +70,10 @@ def class_loss(logits: Tensor, labels: Tensor, weights: Tensor | None = None) ->
     """
     target = labels[:, 0].long()
     summed = F.cross_entropy(logits, target, weight=weights, ignore_index=VOID, reduction="sum")
-    known = target[target != VOID]
-    # By hand, because the mean over no pixels, in a batch of void, is NaN.
-    count = weights[known].sum() if weights is not None else torch.tensor(float(len(known)), device=logits.device)
+    known = target != VOID
+    # By hand, because the mean over no pixels, in a batch of void, is NaN; without picking the known ones, whose number
+    # a GPU would have to be asked for.
+    count = (known if weights is None else known * weights[target * known]).sum()
     entropy = summed / count.clamp(min=1)
     return {"cross_entropy": entropy, "total": entropy}
 

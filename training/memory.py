@@ -19,20 +19,23 @@ NOISE = 0.05  # standard deviation of the noise of the frame before, of the netw
 
 @dataclass(frozen=True)
 class Motion:
-    """How a picture moves from frame to frame: by (down, right) pixels, on one side of a line only."""
+    """How each of N pictures moves from frame to frame: by (down, right) pixels, on one side of a line only."""
 
-    down: int
-    right: int
-    axis: int = 1  # 1: the rows from `start` on stand still, 2: the columns
-    start: int = 10_000
+    down: Tensor  # int (N,)
+    right: Tensor  # int (N,)
+    rows: Tensor  # int (N,): the rows from here on stand still
+    columns: Tensor  # int (N,): and so do the columns from here on
 
-    def back(self, picture: Tensor, frames: int) -> Tensor:
-        """Float (C, H, W) → the same, so many frames ago."""
-        result = picture.roll((self.down * frames, self.right * frames), (1, 2))
-        if self.start < picture.shape[self.axis]:
-            here = (self.axis, self.start, picture.shape[self.axis] - self.start)
-            result.narrow(*here).copy_(picture.narrow(*here))
-        return result
+    def back(self, pictures: Tensor, frames: int) -> Tensor:
+        """(N, C, H, W) → the same, so many frames ago. What leaves at one border comes in at the other."""
+        n, channels, height, width = pictures.shape
+        row, column = (torch.arange(side, device=pictures.device) for side in (height, width))
+        down, right, rows, columns = (part.view(-1, 1, 1) for part in (self.down, self.right, self.rows, self.columns))
+        moves = (row[:, None] < rows) & (column < columns)
+        source_row = torch.where(moves, (row[:, None] - frames * down) % height, row[:, None])
+        source_column = torch.where(moves, (column - frames * right) % width, column)
+        where = (source_row * width + source_column).view(n, 1, -1).expand(-1, channels, -1)
+        return pictures.flatten(2).gather(2, where).view_as(pictures)
 
 
 @torch.no_grad()
@@ -42,22 +45,29 @@ def previous_masks(network: nn.Module, x: Tensor, generator: torch.Generator) ->
 
     The frame before is the same picture, moved and with noise of its own, and its mask is the network's own, with its
     errors, and with what a memory leaves of the frames before that. Some masks are spoilt, so that a wrong past is
-    mended rather than repeated.
+    mended rather than repeated. `generator` is one of the CPU, which draws a few numbers and never waits for a GPU.
     """
     n, _, height, width = x.shape
-    fresh, still, misled = (torch.rand(n, generator=generator) < share for share in (FRESH, STILL, MISLED))
-    masks = torch.full_like(x[:, :1], UNKNOWN)
-    known = torch.nonzero(~fresh).flatten().tolist()
-    if known:
-        motions = [Motion(0, 0) if still[i] else draw_motion(height, width, generator) for i in known]
-        before = torch.stack([motion.back(x[i], 1) for i, motion in zip(known, motions, strict=True)])
-        before += NOISE * torch.randn((len(known), 1, height, width), generator=generator).to(x.device)
-        own = masks_of(network, before)
-        for i, mask, motion in zip(known, own, motions, strict=True):
-            masks[i] = mask if still[i] else trailing(mask, motion, generator)
-    for i in torch.nonzero(misled & ~fresh).flatten().tolist():
-        spoil(masks, i, generator)
-    return masks, (still & ~misled & ~fresh).to(x.device)
+    # Each picture has a past with the same chance, but their number varies by one at most: work of the same shape.
+    known = torch.randperm(n, generator=generator)[: int(n * (1 - FRESH) + float(torch.rand((), generator=generator)))]
+    still, misled = (torch.rand(len(known), generator=generator) < share for share in (STILL, MISLED))
+    motion, share = draw_motion(still, height, width, generator), torch.rand(len(known), generator=generator)
+    noise = torch.Generator(x.device).manual_seed(int(torch.randint(2**62, (), generator=generator)))
+    masks, stands = torch.full_like(x[:, :1], UNKNOWN), torch.zeros(n, dtype=torch.bool)
+    stands[known] = still & ~misled
+    if len(known):
+        here = sent(known, x.device)
+        motion = Motion(*(sent(part, x.device) for part in (motion.down, motion.right, motion.rows, motion.columns)))
+        before = motion.back(x[here], 1)
+        before += NOISE * torch.randn((len(known), 1, height, width), generator=noise, device=x.device)
+        masks[here] = trailing(masks_of(network, before), motion, sent(MOST_KEPT * share, x.device))
+        masks[here] = spoilt(masks, here, sent(misled, x.device), generator)
+    return masks, sent(stands, x.device)
+
+
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on that device, without waiting for it."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 def masks_of(network: nn.Module, x: Tensor) -> Tensor:
@@ -70,37 +80,42 @@ def masks_of(network: nn.Module, x: Tensor) -> Tensor:
     return torch.sigmoid(logits)
 
 
-def draw_motion(height: int, width: int, generator: torch.Generator) -> Motion:
-    """A whole picture that moves, or one side of it."""
-    reach = REACHES[draw(0, len(REACHES), generator)]
-    down, right = draw(-reach, reach + 1, generator), draw(-reach, reach + 1, generator)
-    if float(torch.rand((), generator=generator)) >= PARTLY:
-        return Motion(down, right)
-    axis = draw(1, 3, generator)
-    return Motion(down, right, axis, draw(0, (height, width)[axis - 1], generator))
+def draw_motion(still: Tensor, height: int, width: int, generator: torch.Generator) -> Motion:
+    """Whole pictures that move, or one side of them, but not those that are `still`, bool (N,)."""
+    n = len(still)
+    reach = torch.tensor(REACHES)[torch.randint(len(REACHES), (n,), generator=generator)]
+    down, right = (whole_number(-reach, reach + 1, generator) * ~still for _ in range(2))
+    partly, upright = torch.rand(n, generator=generator) < PARTLY, torch.rand(n, generator=generator) < 0.5
+    rows, columns = (torch.randint(side, (n,), generator=generator) for side in (height, width))
+    return Motion(
+        down, right, torch.where(partly & upright, rows, height), torch.where(partly & ~upright, columns, width)
+    )
 
 
-def trailing(mask: Tensor, motion: Motion, generator: torch.Generator) -> Tensor:
-    """What a memory that keeps some share from frame to frame would have made of the last masks, (1, H, W)."""
-    share = MOST_KEPT * float(torch.rand((), generator=generator))
-    weights = torch.tensor([share**frame for frame in range(FRAMES)])
-    masks = torch.stack([motion.back(mask, frame) for frame in range(FRAMES)])
-    return torch.einsum("f,fchw->chw", (weights / weights.sum()).to(mask), masks)
+def trailing(masks: Tensor, motion: Motion, share: Tensor) -> Tensor:
+    """What a memory that keeps `share` (N,) from frame to frame would have made of the last masks, (N, 1, H, W)."""
+    weights = share[:, None] ** torch.arange(FRAMES, device=share.device)
+    weights = weights / weights.sum(1, keepdim=True)
+    moved = [weights[:, frame].view(-1, 1, 1, 1) * motion.back(masks, frame) for frame in range(FRAMES)]
+    return torch.stack(moved).sum(0)
 
 
-def spoil(masks: Tensor, i: int, generator: torch.Generator) -> None:
-    """Make one of the previous masks, (N, 1, H, W), a wrong one, in place."""
-    height, width = masks.shape[2:]
-    kind = draw(0, 4, generator)
-    if kind == 0:
-        masks[i] = masks[i - 1]  # of another scene
-    elif kind == 1:
-        masks[i] = float(torch.rand((), generator=generator) < 0.3)  # nobody, or somebody everywhere
-    else:
-        top, left = draw(0, height, generator), draw(0, width, generator)
-        masks[i, :, top : top + height // 3, left : left + width // 3] = float(kind == 2)
+def spoilt(masks: Tensor, here: Tensor, misled: Tensor, generator: torch.Generator) -> Tensor:
+    """Masks number `here` (K,) of all, (N, 1, H, W), made wrong ones where `misled`, bool (K,)."""
+    n, (height, width) = len(here), masks.shape[2:]
+    numbers = [torch.randint(end, (n,), generator=generator) for end in (4, height, width)]
+    everywhere = (torch.rand(n, generator=generator) < 0.3).long()
+    kind, top, left, somebody = (
+        part.view(-1, 1, 1, 1) for part in sent(torch.stack([*numbers, everywhere]), masks.device)
+    )
+    row, column = torch.arange(height, device=masks.device)[:, None], torch.arange(width, device=masks.device)
+    patch = (row >= top) & (row < top + height // 3) & (column >= left) & (column < left + width // 3)
+    own, other = masks[here], masks[here - 1]  # the latter of another scene
+    patched = torch.where(patch, (kind == 2).to(masks), own)
+    wrong = torch.where(kind == 0, other, torch.where(kind == 1, somebody.to(masks), patched))
+    return torch.where(misled.view(-1, 1, 1, 1), wrong, own)
 
 
-def draw(low: int, high: int, generator: torch.Generator) -> int:
-    """A whole number from `low` to `high` - 1."""
-    return int(torch.randint(low, high, (), generator=generator))
+def whole_number(low: Tensor, high: Tensor, generator: torch.Generator) -> Tensor:
+    """Whole numbers from `low` (N,) to `high` - 1 (N,)."""
+    return low + (torch.rand(len(low), generator=generator) * (high - low)).long()

@@ -12,28 +12,34 @@ from segnet.architectures import LightConfig
 from segnet.inference import Segmenter
 from segnet.weights import WeightsInfo
 from training.config import TrainConfig
-from training.data import Batches, find_pairs
+from training.data import SHAPES, Batches, find_pairs, load_album
 from training.evaluate import evaluate, final_report
+from training.group import Group
 from training.losses import segmentation_loss
 from training.memory import previous_masks
+from training.ondevice import DeviceBatches
 from training.predictions import by_network
 from training.sheets import write_sheets
 from training.task import Report, Task
 
 
-def person_task(config: TrainConfig, start: WeightsInfo | None, rank: int, world: int) -> Task:
+def person_task(config: TrainConfig, start: WeightsInfo | None, group: Group) -> Task:
     """The pictures of `config` for the network that `start` describes, or for a new one. Raises DataError."""
     info = start or WeightsInfo("light", LightConfig())
-    batches = Batches(config.data, config.sets, config.rooms, config.batch, config.steps, config.seed, rank, world)
+    scale = max(1, round(info.input_sizes[0][0] / SHAPES[0][0]))  # for a network that sees larger pictures
+    album = load_album(config.data, config.sets, config.rooms, scale)
+    share = (config.batch, config.steps, config.seed, group.rank, group.world)
+    on_device = config.prepare == "device"
+    batches = DeviceBatches(album, group.device, *share) if on_device else Batches(album, *share)
     validation = {name: find_pairs(config.data / name) for name in config.validation}
-    for pair in (pair for pairs in validation.values() for pair in pairs):
-        pair.load()  # a bad one is told of now, not at the first measurement
+    # A bad one is told of now, not at the first measurement; and a GPU makes a graph for each size, and keeps few.
+    by_size = {name: sorted(pairs, key=lambda pair: pair.load().mask.shape) for name, pairs in validation.items()}
 
     def measure(network: nn.Module) -> Report:
         """Through the same code as the service's, at the first input size."""
         device = next(network.parameters()).device.type
         segmenter = Segmenter(network, info, engine="torch", device=device)
-        return {name: evaluate(segmenter, pairs).report() for name, pairs in validation.items()}
+        return {name: evaluate(segmenter, pairs).report() for name, pairs in by_size.items()}
 
     def finish(network: nn.Module, out: Path) -> dict[str, Any]:
         """At every input size, with flicker and by light."""
@@ -43,7 +49,7 @@ def person_task(config: TrainConfig, start: WeightsInfo | None, rank: int, world
         make = partial(Segmenter, network, info, engine="torch", device="cpu")
         return final_report(lambda size: make(size=size), validation, info.input_sizes)
 
-    return Task(info, batches, batches.files, person_loss, measure, (config.validation[0], "iou"), finish)
+    return Task(info, batches, album.files, person_loss, measure, (config.validation[0], "iou"), finish)
 
 
 def person_loss(network: nn.Module, x: Tensor, labels: Tensor, generator: torch.Generator) -> dict[str, Tensor]:

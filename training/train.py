@@ -3,18 +3,22 @@ to the same result: batch number `step` is a pure function of data, seed and ste
 """
 
 import csv
+import json
 import math
 import re
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
@@ -30,6 +34,7 @@ from training.task import Report, Task
 from training.voc import start_from_vgg, voc_task
 
 OF_A_CLASS = re.compile(r"(iou|predicted)_")
+LOOK = 50  # steps between looks at the loss: each look waits for the GPU
 
 
 def train(config: TrainConfig) -> Path:
@@ -46,8 +51,8 @@ def run(config: TrainConfig, group: Group) -> Path:
     torch.manual_seed(config.seed)
     task, network, before = prepare(config, group)
     network = network.to(group.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)  # type: ignore[no-untyped-call]
-    optimiser = make_optimiser(network, config)
+    average = deepcopy(network)
+    optimiser = make_optimiser(network, config, group.device)
     training = identity(config, task) | before
     checkpoint, best_path = config.out / "checkpoint.pt", config.out / "best.safetensors"
     start, best = resume(checkpoint, network, average, optimiser, training)
@@ -56,14 +61,15 @@ def run(config: TrainConfig, group: Group) -> Path:
         open_folder(config, start)
 
     # Workers come from fork, which shares the pictures in memory; Ctrl-C is the main process' to handle.
+    workers = config.workers if config.prepare == "workers" else 0
     loader = DataLoader(
         task.batches,
         batch_size=None,
         sampler=range(start, config.steps),
-        num_workers=config.workers,
-        multiprocessing_context="fork" if config.workers else None,
+        num_workers=workers,
+        multiprocessing_context="fork" if workers else None,
         worker_init_fn=prepare_worker,
-        pin_memory=group.device.type == "cuda",
+        pin_memory=group.device.type == "cuda" and config.prepare == "workers",
     )
     progress = tqdm(
         loader,
@@ -74,34 +80,80 @@ def run(config: TrainConfig, group: Group) -> Path:
         disable=not group.leads,
         dynamic_ncols=True,
     )
+    pace = Pace(config, start)
+    broken = torch.full((), math.inf, device=group.device)  # the first step with a number that is not finite
     with interruption() as interrupted, events(config, group) as note:
         for step, (images, labels) in enumerate(progress, start + 1):
             for part in optimiser.param_groups:
                 part["lr"] = rate_at(step - 1, config)
             generator = torch.Generator().manual_seed((config.seed * 1_000_003 + step) * group.world + group.rank)
-            loss = train_step(shared, task, images.to(group.device), labels.to(group.device), optimiser, generator)
-            average.update_parameters(network)
-            if not math.isfinite(float(loss["total"])):
-                raise DataError(f"the loss is not finite at step {step}; a smaller --learning-rate may help")
-            if step % 50 == 0:
+            images, labels = (part.to(group.device, non_blocking=True) for part in (images, labels))
+            loss = train_step(shared, task, images, labels, optimiser, generator)
+            follow(average, network, config.ema if step > 1 else 0.0)
+            finite = loss["total"].isfinite() & loss["gradient"].isfinite()
+            broken = broken.minimum(torch.where(finite, math.inf, float(step)))
+            last = step == config.steps
+            measures, saves = (last or step % every == 0 for every in (config.evaluate_every, config.checkpoint_every))
+            if step % LOOK == 0 or measures or saves:
+                check(broken)  # before anything is made of the weights
                 progress.set_postfix({name: f"{float(value):.3f}" for name, value in loss.items()})
-            if group.leads and (step % config.evaluate_every == 0 or step == config.steps):
-                report = task.measure(average.module)
+            pace(step)
+            if group.leads and measures:
+                report = task.measure(average)
                 progress.write(f"step {step}: {summary(report)}{collapse(report)}")
                 note(step, loss, report)
                 write_row(config.out / "metrics.csv", step, float(loss["total"]), report)
                 plot_curves(config.out / "metrics.csv", config.out / "curves.png")
                 about = replace(task.info, metrics=report, training=training | {"step": step})
-                best = keep_best(best_path, average.module, about, task.choose, best)
+                best = keep_best(best_path, average, about, task.choose, best)
             stop = group.any(interrupted())
-            if group.leads and (step % config.checkpoint_every == 0 or step == config.steps or stop):
+            if stop:
+                check(broken)
+            if group.leads and (saves or stop):
                 save_checkpoint(checkpoint, network, average, optimiser, training, step, best)
             if stop:
                 progress.write(f"stopped after step {step}; the same command goes on from there")
                 raise KeyboardInterrupt
-    if group.leads:
+    if group.leads and config.thorough:
         measure_fully(best_path, task, config.out)
     return best_path
+
+
+class Pace:
+    """How quickly a run goes on: pictures a second in the second half of its steps, when every kernel has been chosen;
+    pace.json in its folder, for who plans another.
+    """
+
+    def __init__(self, config: TrainConfig, start: int) -> None:
+        self.config, self.half, self.since = config, (start + config.steps) // 2, time.monotonic()
+
+    def __call__(self, step: int) -> None:
+        """After each step."""
+        if step == self.half:
+            self.since = time.monotonic()
+        if step == self.config.steps:
+            rate = (step - self.half) * self.config.batch / max(1e-9, time.monotonic() - self.since)
+            (self.config.out / "pace.json").write_text(json.dumps({"pictures_per_second": round(rate, 1)}))
+
+
+def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Bring the average's weights and statistics towards the network's, in place (Polyak and Juditsky 1992). With a
+    decay of 0 they are the network's.
+    """
+    theirs, ours = network.state_dict(), average.state_dict()
+    floats = [name for name, tensor in ours.items() if tensor.is_floating_point()]
+    bring = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    bring([ours[name] for name in floats], [theirs[name] for name in floats], 0)
+    for name in ours.keys() - set(floats):
+        ours[name].copy_(theirs[name])
+
+
+def check(broken: Tensor) -> None:
+    """Raises DataError where `broken`, float (), is the number of a step, not infinity. Waits for the GPU."""
+    if math.isfinite(step := float(broken)):
+        raise DataError(
+            f"the loss or its gradient is not finite at step {step:.0f}; a smaller --learning-rate may help"
+        )
 
 
 def keep_best(path: Path, network: nn.Module, info: WeightsInfo, choose: tuple[str, str], best: float) -> float:
@@ -131,8 +183,12 @@ def prepare(config: TrainConfig, group: Group) -> tuple[Task, nn.Module, dict[st
     start = made[1] if made else None
     if start and start.architecture != config.network:
         raise DataError(f"{config.init} holds the weights of {start.architecture}, not of {config.network}")
-    make = person_task if config.network == "light" else voc_task
-    task = make(config, start, group.rank, group.world)
+    if config.network == "light":
+        task = person_task(config, start, group)
+    elif config.prepare == "device":
+        raise DataError(f"--prepare device is for the light network; for {config.network} use --prepare workers")
+    else:
+        task = voc_task(config, start, group.rank, group.world)
     network = made[0] if made else ARCHITECTURES[config.network].build(task.info.config, len(task.info.classes))
     if config.vgg:
         start_from_vgg(network, config.vgg)
@@ -212,26 +268,34 @@ def train_step(
     optimiser: torch.optim.Optimizer,
     generator: torch.Generator,
 ) -> dict[str, Tensor]:
-    """One step on uint8 (N, 3, H, W) pictures and (N, 1, H, W) labels; the parts of the loss."""
+    """One step on uint8 (N, 3, H, W) pictures and (N, 1, H, W) labels; the parts of the loss, and the norm of its
+    gradient before that was clipped.
+    """
     network.train()
-    mean, std = (torch.tensor(v, device=images.device).view(1, 3, 1, 1) for v in (task.info.mean, task.info.std))
+    mean, std = (colour(values, images.device) for values in (task.info.mean, task.info.std))
     x = ((images.float() / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
     parts = task.loss(network, x, labels, generator)
     optimiser.zero_grad(set_to_none=True)
     parts["total"].backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+    gradient = nn.utils.clip_grad_norm_(network.parameters(), 1.0)
     optimiser.step()
-    return {name: value.detach() for name, value in parts.items()}
+    return {name: value.detach() for name, value in (parts | {"gradient": gradient}).items()}
 
 
-def make_optimiser(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """Kernels decay; biases and batch norms do not."""
+@lru_cache
+def colour(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """Red, green and blue as float (1, 3, 1, 1); once, because a copy to a GPU waits for it."""
+    return torch.tensor(values, device=device).view(1, 3, 1, 1)
+
+
+def make_optimiser(network: nn.Module, config: TrainConfig, device: torch.device) -> torch.optim.Optimizer:
+    """Kernels decay; biases and batch norms do not. On a GPU in as few kernels as there are."""
     heavy = [p for p in network.parameters() if p.dim() > 1]
     light = [p for p in network.parameters() if p.dim() <= 1]
     groups = [{"params": heavy, "weight_decay": config.weight_decay}, {"params": light, "weight_decay": 0.0}]
     if config.optimiser == "sgd":
-        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=0.9)
-    return torch.optim.AdamW(groups, lr=config.learning_rate)
+        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=0.9, fused=device.type == "cuda")
+    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=device.type == "cuda")
 
 
 def rate_at(step: int, config: TrainConfig) -> float:
@@ -293,7 +357,7 @@ def save_checkpoint(
 
 
 # What may differ when a run goes on: how long, how often, and on what machine.
-FREE = {"steps", "evaluate_every", "checkpoint_every", "threads", "workers", "device", "tensorboard"}
+FREE = {"steps", "evaluate_every", "checkpoint_every", "threads", "workers", "device", "tensorboard", "thorough"}
 
 
 def resume(
