@@ -50,6 +50,27 @@ def until(process, line):
     pytest.fail(f"it never said {line!r}")
 
 
+def test_a_part_of_it_runs_as_a_toy_is_killed_and_goes_on_and_leaves_its_page(drawn, tmp_path):
+    out = tmp_path / "out"
+    killed = start(drawn, out, "--only", "speed")
+    until(killed, "profile")
+    killed.kill()
+    killed.wait()
+    killed.stdout.close()
+    done = {path.parent.name: path.read_text() for path in out.glob("*/result.json")}
+    assert {*done} == {"01-tests", "02-bench"}
+
+    rest = start(drawn, out, "--only", "speed")
+    said = rest.communicate()[0]
+    assert rest.returncode == 0, said
+    assert "bench:" not in said
+    assert all((out / name / "result.json").read_text() == text for name, text in done.items())
+    page = (out / "pages" / "gpu.md").read_text()
+    for words in ("1 passed", "### Streams at 320×240", "### Against the CPU", "| 160×128 |", "| mjpeg |"):
+        assert words in page
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_all_of_it_runs_as_a_toy_is_killed_stopped_and_goes_on_and_leaves_all_pages(drawn, tmp_path):
     out = tmp_path / "out"
