@@ -1,6 +1,7 @@
 """torch as an engine, on the CPU or on a CUDA GPU."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
@@ -8,6 +9,7 @@ from segnet.architectures import UNKNOWN
 from segnet.engines import Array
 from segnet.maskmodel import MaskModel
 
+DRIVER = Path("/proc/driver/nvidia/version")
 WARM_UP = 3  # runs before a CUDA graph is captured, in which cuDNN chooses its kernels
 
 
@@ -72,3 +74,11 @@ def captured(infer: Callable[[], None]) -> Callable[[], None]:
     except RuntimeError as error:
         raise RuntimeError(f"the network could not be made a CUDA graph on {torch.cuda.get_device_name()}") from error
     return graph.replay
+
+
+def gpu_name() -> str:
+    """The CUDA GPU and its driver; "" where there is none."""
+    if not torch.cuda.is_available():
+        return ""
+    driver = DRIVER.read_text().splitlines()[0].partition(":")[2].split("  ") if DRIVER.exists() else []
+    return ", ".join([torch.cuda.get_device_name(), *(f"driver {part}" for part in driver[1:2])])

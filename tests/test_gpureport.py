@@ -114,3 +114,16 @@ def test_what_can_t_be_measured_is_a_sentence_and_no_file(tmp_path, capsys, monk
     assert gpureport.main(["bench", str(tmp_path / "s.json"), "--sizes", "huge"]) == 1
     assert "--sizes" in capsys.readouterr().err
     assert not [*tmp_path.iterdir()]
+
+
+def test_a_stream_that_fails_holds_up_no_other(sample):
+    def good(pixels, strength, goes_on, out):
+        pass
+
+    def bad(pixels, strength, goes_on, out):
+        raise RuntimeError("out of memory")
+
+    for makers in ([good, bad, good], [bad]):
+        with pytest.raises(RuntimeError, match="out of memory"):
+            gpuspeed.beside(makers, [sample[0].pixels], 0.5, 3)
+    assert gpuspeed.beside([good, good], [sample[0].pixels], 0.5, 3)["streams"] == 2

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import torch
 
+from segnet.torchengine import gpu_name
 from segnet.weights import WeightsError
 from training import fixes, sweep
 from training.data import DataError
@@ -29,7 +30,6 @@ from training.findings import results, write_pages
 from training.job import FULL, TOY, Clock, Job, PausedError, Result, StepError, last_line, read_json, write_json
 
 ROOT = Path(__file__).parent.parent
-DRIVER = Path("/proc/driver/nvidia/version")
 LEAST = 20.0  # seconds: with fewer left no step is begun
 NEEDED = ("train", "val", "rooms", "voc2012")
 AGAIN = "the same command goes on from there"
@@ -200,11 +200,8 @@ def stopped(pause: float) -> Iterator[Callable[[], bool]]:
 
 def machine() -> str:
     """GPU, driver and versions."""
-    parts = [f"{os.cpu_count()} processors", f"torch {torch.__version__}"]
-    if torch.cuda.is_available():
-        driver = DRIVER.read_text().splitlines()[0].partition(":")[2].split("  ")[1:2] if DRIVER.exists() else []
-        parts = [torch.cuda.get_device_name(), *(f"driver {part}" for part in driver), *parts]
-    return ", ".join(parts)
+    parts = [gpu_name(), f"{os.cpu_count()} processors", f"torch {torch.__version__}"]
+    return ", ".join(part for part in parts if part)
 
 
 def main(arguments: Sequence[str]) -> int:

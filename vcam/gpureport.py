@@ -17,6 +17,7 @@ from segnet.engines import EngineError
 from segnet.markdown import aligned
 from vcam.bench import decoded, read_inputs
 from vcam.errors import SegBlurError
+from vcam.files import whole
 from vcam.frame import I420, empty
 from vcam.gpu import Frames
 from vcam.mask import MaskError
@@ -43,9 +44,9 @@ def measure_bench(device: str, sizes: Sequence[OutputSettings], frames: int) -> 
     """The rows of `segblur bench`. Raises SegBlurError."""
     settings = Settings(network=NetworkSettings(device=device, engine="torch"))
     rows = bench(settings, sizes, ["torch"], frames, False, partial(print, file=sys.stderr))
-    from vcam.gpuspeed import name
+    from segnet.torchengine import gpu_name
 
-    here = ", ".join(part for part in (name(), machine()) if part)
+    here = ", ".join(part for part in (gpu_name(), machine()) if part)
     return {"machine": here, "rows": rows, "bars": bars(rows)[1:], "tables": tables(rows)}
 
 
@@ -56,9 +57,9 @@ def measure_profile(device: str, sizes: Sequence[OutputSettings], frames: int) -
     kernels.prepare()
     found = {}
     for size in sizes[:PROFILED]:
-        maker, pictures = on(device, size)
+        maker = on(device, size)
         maker.ask(Settings().look.blur, goes_on=False)
-        maker.upload(pictures[0])
+        maker.upload(delivered(size)[0])
         found[words(size)] = kernels.one_go(maker) | {"lines": kernels.step_by_step(maker)}
     return found
 
@@ -69,7 +70,7 @@ def measure_streams(device: str, sizes: Sequence[OutputSettings], frames: int) -
 
     size = sizes[:PROFILED][-1]
     most = MOST_STREAMS if device == "cuda" else 2
-    found = streams(lambda: on(device, size)[0], on(device, size)[1], Settings().look.blur, frames, most)
+    found = streams(lambda: on(device, size), delivered(size), Settings().look.blur, frames, most)
     return {"size": words(size), **found}
 
 
@@ -79,7 +80,7 @@ def measure_differences(device: str, sizes: Sequence[OutputSettings], frames: in
     from segnet.weights import DEFAULT
     from vcam.files import SAMPLE, VideoFile
     from vcam.gpuspeed import differences
-    from vcam.yuv import cover, from_bgr, to_bgr
+    from vcam.yuv import from_bgr, to_bgr
 
     slow, quick = (load_segmenter(DEFAULT, engine="torch", device=where) for where in ("cpu", device))
     with VideoFile(SAMPLE) as video:
@@ -89,8 +90,8 @@ def measure_differences(device: str, sizes: Sequence[OutputSettings], frames: in
         pictures = []
         for bgr in sample:
             pictures.append(empty(size.width, size.height))
-            from_bgr(cover(bgr, size.width, size.height), pictures[-1])
-        found[words(size)] = differences(on(device, size)[0], quick, slow, pictures, Settings().look.blur)
+            from_bgr(bgr, pictures[-1])
+        found[words(size)] = differences(on(device, size), quick, slow, pictures, Settings().look.blur)
     return found
 
 
@@ -102,18 +103,23 @@ MEASURES = {
 }
 
 
-def on(device: str, size: OutputSettings) -> tuple[Frames, list[I420]]:
-    """What makes whole frames of a size there, and some of the sample. Raises SegBlurError."""
+def on(device: str, size: OutputSettings) -> Frames:
+    """What makes whole frames of a size there. Raises SegBlurError."""
     from vcam.network import load_network, whole_frames
 
     network = load_network(NetworkSettings(device=device, engine="torch"))
     frames = whole_frames(network, (size.width, size.height))
     if frames is None:
         raise SegBlurError(f"{device} makes other pictures of {words(size)} than the CPU: see the log, mend that first")
+    return frames
+
+
+def delivered(size: OutputSettings) -> list[I420]:
+    """Some frames of the sample, as a webcam of this size would deliver them. Raises OutputError."""
     with TemporaryDirectory(prefix="segblur-gpu-") as name:
         write_inputs(Path(name), size.width, size.height)
         jpegs = read_inputs(Path(name))["mjpeg"]
-    return frames, [decoded("mjpeg", data, (size.width, size.height)) for data in jpegs]
+    return [decoded("mjpeg", data, (size.width, size.height)) for data in jpegs]
 
 
 def words(size: OutputSettings) -> str:
@@ -195,12 +201,11 @@ def main(arguments: Sequence[str]) -> int:
         else:
             sizes = [parse_size(part) for part in given.sizes.split(",")]
             text = json.dumps(MEASURES[given.part](given.device, sizes, given.frames), indent=1)
+        with whole(given.target) as beside:
+            beside.write_text(text)
     except (SegBlurError, EngineError, MaskError, OSError, RuntimeError) as error:
         print(f"segblur: {error}", file=sys.stderr)
         return 1
-    beside = given.target.with_name(given.target.name + ".new")
-    beside.write_text(text)
-    beside.replace(given.target)
     return 0
 
 

@@ -5,14 +5,15 @@ room beside each other; and how far its masks and pictures are from the CPU's.
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from threading import Barrier
+from contextlib import suppress
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
 
+from segnet.torchengine import gpu_name
 from vcam.compositor import compose
 from vcam.effects import Blur
 from vcam.frame import I420, RawFrame, empty
@@ -21,13 +22,12 @@ from vcam.mask import FrameMask, Segment, find_mask
 
 WARM_UP = 10  # frames
 IN_TIME = 33.0  # milliseconds: a frame of a webcam at 30 fps
-DRIVER = Path("/proc/driver/nvidia/version")
 
 
 def parts(frames: Frames, pictures: Sequence[I420], strength: float, count: int) -> dict[str, Any]:
     """Milliseconds, medians of `count` frames, `pictures` in turn: `upload`, with the copy into page-locked memory,
     `graph` and `download`, each waited for; `floor`, upload and download with nothing between, waited for once; and
-    `steps`, what the graph does, started step by step. `gpu` is its name.
+    `steps`, what the graph does, started step by step. `gpu` is its name and driver.
     """
     frames.ask(strength, goes_on=False)
 
@@ -53,7 +53,7 @@ def parts(frames: Frames, pictures: Sequence[I420], strength: float, count: int)
             frames.wait()
             spent[max(number, 0), place] = time.perf_counter() - began
     medians = np.median(spent, axis=0) * 1e3
-    return dict(zip(ways, medians.round(3).tolist(), strict=True)) | {"gpu": name()}
+    return dict(zip(ways, medians.round(3).tolist(), strict=True)) | {"gpu": gpu_name()}
 
 
 def streams(make: Callable[[], Frames], pictures: Sequence[I420], strength: float, count: int, most: int) -> Any:
@@ -88,18 +88,26 @@ def beside(makers: Sequence[Frames], pictures: Sequence[I420], strength: float, 
         if torch.cuda.is_available():
             take_own_stream()
         out, spent = empty(pictures[0].shape[1], pictures[0].shape[0] * 2 // 3), []
-        for number in range(-WARM_UP, count):
-            if number == 0:
-                start.wait()
-            began = time.perf_counter()
-            frames(pictures[number % len(pictures)], strength, goes_on=number > -WARM_UP, out=out)
-            spent.append(time.perf_counter() - began)
+        try:
+            for number in range(-WARM_UP, count):
+                if number == 0:
+                    start.wait()
+                began = time.perf_counter()
+                frames(pictures[number % len(pictures)], strength, goes_on=number > -WARM_UP, out=out)
+                spent.append(time.perf_counter() - began)
+        except BaseException:
+            start.abort()  # or the others would wait for this one
+            raise
         return spent[WARM_UP:]
 
     with ThreadPoolExecutor(len(makers)) as pool:
         results = [pool.submit(work, frames) for frames in makers]
-        start.wait()
+        with suppress(BrokenBarrierError):
+            start.wait()
         began = time.perf_counter()
+        for error in (result.exception() for result in results):
+            if error is not None and not isinstance(error, BrokenBarrierError):
+                raise error  # and not what it did to the others
         spent = np.array([result.result() for result in results]) * 1e3
         passed = time.perf_counter() - began
     p50, p99 = (round(float(np.percentile(spent, q)), 3) for q in (50, 99))
@@ -125,11 +133,3 @@ def differences(
         found.append((masks.mean(), masks.max(), changed.mean(), changed.max()))
     worst = np.max(np.array(found, float), axis=0).round(3).tolist()
     return dict(zip(("mask_mean", "mask_max", "picture_mean", "picture_max"), worst, strict=True))
-
-
-def name() -> str:
-    """The GPU and its driver; "" where there is none."""
-    if not torch.cuda.is_available():
-        return ""
-    driver = DRIVER.read_text().splitlines()[0].partition(":")[2].split("  ") if DRIVER.exists() else []
-    return ", ".join([torch.cuda.get_device_name(), *(f"driver {part}" for part in driver[1:2])])
