@@ -2,10 +2,8 @@
 to the same result: batch number `step` is a pure function of data, seed and step.
 """
 
-import csv
 import json
 import math
-import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -24,16 +22,16 @@ from tqdm import tqdm
 
 from segnet.architectures import ARCHITECTURES
 from segnet.weights import WeightsInfo, digest, load_weights, save_weights
+from training.checkpoint import resume, save_checkpoint
 from training.config import TrainConfig
 from training.data import DataError, manifest_hash
 from training.group import Group, join
-from training.metrics import collapsed
+from training.journal import collapse, events, keep_rows, summary, write_row
 from training.person import person_task
 from training.plots import plot_curves
-from training.task import Report, Task
+from training.task import Task
 from training.voc import start_from_vgg, voc_task
 
-OF_A_CLASS = re.compile(r"(iou|predicted)_")
 LOOK = 50  # steps between looks at the loss: each look waits for the GPU
 
 
@@ -236,30 +234,6 @@ def interruption() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-@contextmanager
-def events(config: TrainConfig, group: Group) -> Iterator[Callable[[int, dict[str, Tensor], Report], None]]:
-    """What notes the figures of a step for TensorBoard, or nothing. Raises DataError where it is not installed."""
-    if not (config.tensorboard and group.leads):
-        yield lambda step, loss, report: None
-        return
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise DataError(
-            "TensorBoard is not installed; `uv pip install tensorboard`, or leave --tensorboard out"
-        ) from None
-    with SummaryWriter(str(config.out / "events")) as writer:
-
-        def note(step: int, loss: dict[str, Tensor], report: Report) -> None:
-            for name, value in loss.items():
-                writer.add_scalar(f"loss/{name}", float(value), step)
-            for name, part in report.items():
-                for figure, number in part.items():
-                    writer.add_scalar(f"{name}/{figure}", number, step)
-
-        yield note
-
-
 def train_step(
     network: nn.Module,
     task: Task,
@@ -314,92 +288,6 @@ def rate_at(step: int, config: TrainConfig) -> float:
         return config.learning_rate * float((1 - done) ** 0.9)
     left = (config.steps - step) / max(1.0, config.decay * config.steps)
     return config.learning_rate * min(1.0, left)
-
-
-def summary(report: Report) -> str:
-    """The figures of a report in one line, without those of each class, which are in metrics.csv."""
-    return "; ".join(
-        f"{name} " + ", ".join(f"{figure} {value:g}" for figure, value in part.items() if not OF_A_CLASS.match(figure))
-        for name, part in report.items()
-    )
-
-
-def collapse(report: Report) -> str:
-    """A warning on a line of its own where the network takes everything for background: an accuracy hides it."""
-    for name, part in report.items():
-        nobody = "the network finds nobody at all so far" if part.get("iou") == 0 else ""
-        if sentence := collapsed(part) or nobody:
-            return f"\n{name}: {sentence}"
-    return ""
-
-
-def save_checkpoint(
-    path: Path,
-    network: nn.Module,
-    average: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    training: dict[str, Any],
-    step: int,
-    best: float,
-) -> None:
-    """Everything that is needed to go on, written in one step."""
-    state = {
-        "network": network.state_dict(),
-        "average": average.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "training": training,
-        "step": step,
-        "best": best,
-    }
-    beside = path.with_suffix(".new")
-    torch.save(state, beside)
-    beside.replace(path)
-
-
-# What may differ when a run goes on: how long, how often, and on what machine.
-FREE = {"steps", "evaluate_every", "checkpoint_every", "threads", "workers", "device", "tensorboard", "thorough"}
-
-
-def resume(
-    path: Path, network: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer, training: dict[str, Any]
-) -> tuple[int, float]:
-    """Step to go on from and best figure so far; (0, 0) for a new run. Raises DataError where the run in that folder
-    was another one.
-    """
-    if not path.exists():
-        return 0, 0.0
-    try:
-        state = torch.load(path, weights_only=True, map_location="cpu")
-        then, now = state["training"], training
-    except Exception as error:  # noqa: BLE001 - a damaged pickle raises anything
-        raise DataError(f"{path} is not a checkpoint that can be read ({error}); choose another --out") from None
-    changed = [k for k, v in now["settings"].items() if k not in FREE and then["settings"].get(k) != v]
-    changed += ["data"] if then["data_sha256"] != now["data_sha256"] else []
-    if changed:
-        raise DataError(f"the run in {path.parent} was made with other {', '.join(changed)}; choose another --out")
-    network.load_state_dict(state["network"])
-    average.load_state_dict(state["average"])
-    optimiser.load_state_dict(state["optimiser"])
-    return int(state["step"]), float(state["best"])
-
-
-def keep_rows(path: Path, step: int) -> None:
-    """Drop the rows of steps that will be done again."""
-    if path.exists():
-        head, *rows = path.read_text().splitlines(keepends=True)
-        path.write_text("".join([head, *(row for row in rows if int(row.split(",")[0]) <= step)]))
-
-
-def write_row(path: Path, step: int, loss: float, report: Report) -> None:
-    """Append a line of figures to the CSV file, with a header if it is new."""
-    row = {"step": step, "loss": round(loss, 4)}
-    figures = {f"{name} {figure}": value for name, part in report.items() for figure, value in part.items()}
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, [*row, *figures])
-        if new:
-            writer.writeheader()
-        writer.writerow(row | figures)
 
 
 def prepare_worker(_: int) -> None:
