@@ -2,6 +2,7 @@
 
 import threading
 from fractions import Fraction
+from time import monotonic
 
 import av
 import cv2
@@ -127,6 +128,19 @@ def test_from_the_person_to_the_room_and_from_off_the_room_is_hidden_at_once(raw
             assert secret_of(planes(look(raw(0.0), mask, shown).pixels)[0]) > 0.9
             for time in (0.01, 0.02, FADE):
                 assert secret_of(planes(look(raw(time), mask, wanted).pixels)[0]) < 0.02
+
+
+def test_an_enlarged_room_is_hidden_as_well_while_another_effect_is_awaited_or_has_failed(raw, tmp_path):
+    said = []
+    look, mask = Look(said.append), FrameMask(NOBODY, 1)
+    look(raw(0.0), mask, LookSettings(blur=0.2))
+    wanted = LookSettings(effect="picture", picture=tmp_path / "none.png", blur=0.2)
+    hidden = Look()(raw(0.0), mask, LookSettings(blur=0.9)).pixels
+    deadline = monotonic() + 30
+    while not said:
+        assert monotonic() < deadline
+        assert np.array_equal(look(raw(0.1), mask, wanted, least=0.9).pixels, hidden)
+    assert np.array_equal(look(raw(0.2), mask, wanted, least=0.9).pixels, hidden)
 
 
 def test_while_nobody_is_found_an_effect_on_the_person_is_all_over(raw):
