@@ -21,6 +21,7 @@ TORCHVISION = (
 )
 
 Channels = Annotated[int, Field(ge=1, le=4096)]
+Hidden = Annotated[int, Field(ge=0, le=1024)]
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,14 @@ class LightConfig:
     stem: Channels = 16  # channels at 1/2 of the input
     widths: tuple[Channels, Channels, Channels, Channels] = (32, 48, 96, 160)  # channels at 1/4, 1/8, 1/16, 1/32
     decoder: tuple[Channels, Channels, Channels] = (16, 32, 64)  # channels of the way back, at 1/4, 1/8, 1/16
+
+
+@dataclass(frozen=True)
+class SelfieConfig:
+    """Everything that is needed to build a SelfieNet again; it travels inside the weights file."""
+
+    refine: tuple[Hidden, Hidden, Hidden] = (0, 0, 0)  # channels within the refinements at 1/16, 1/8, 1/4; 0: none
+    depth: Annotated[int, Field(ge=1, le=8)] = 1  # how many refinements at 1/16, one after the other
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,14 @@ def light(config: LightConfig, outputs: int) -> "nn.Module":
     return LightNet(config)
 
 
+def selfie(config: SelfieConfig, outputs: int) -> "nn.Module":
+    """MediaPipe's Selfie network, whose one output is person."""
+    from segnet.selfie import SelfieNet
+
+    assert outputs == 1
+    return SelfieNet(config)
+
+
 def deconvnet(config: DeconvConfig, outputs: int) -> "nn.Module":
     """DeconvNet."""
     from segnet.deconvnet import DeconvNet
@@ -82,5 +99,6 @@ def torchvision(name: str, config: TorchvisionConfig, outputs: int) -> "nn.Modul
 
 ARCHITECTURES = {
     "light": Architecture(LightConfig, light, remembers=True, single=True),
+    "selfie": Architecture(SelfieConfig, selfie, remembers=True, single=True),
     "deconvnet": Architecture(DeconvConfig, deconvnet, step=32, least=224, fixed=True),
 } | {name: Architecture(TorchvisionConfig, partial(torchvision, name)) for name in TORCHVISION}

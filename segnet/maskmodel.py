@@ -37,7 +37,7 @@ class MaskModel(nn.Module):
         self.kept = list(kept(info.classes, keep))
         self.dtype = dtype
         self.network = slim(network).to(dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if isinstance(self.network, LightNet):
+        if self.remembers:
             self.network.memory.float()  # it compares masks, and is small
         self.register_buffer("shift", 255 * torch.tensor(info.mean).view(1, 3, 1, 1))
         self.register_buffer("scale", 255 * torch.tensor(info.std).view(1, 3, 1, 1))
@@ -48,8 +48,8 @@ class MaskModel(nn.Module):
         """
         x = ((picture.permute(0, 3, 1, 2).float() - self.shift) / self.scale).to(self.dtype)
         if previous is not None:
-            assert isinstance(self.network, LightNet)
-            return self.network.mask(x, previous)
+            steady: Tensor = self.network.mask(x, previous)
+            return steady
         logits: Tensor = self.network(x).float()
         if self.single:
             return torch.sigmoid(logits)

@@ -18,7 +18,9 @@ class TrainConfig(BaseModel):
 
     data: Path = Field(description="folder that holds the sets and rooms below")
     out: Path = Field(Path("runs/person"), description="where checkpoints, figures and the weights go")
-    network: str = Field("light", description="light, deconvnet, or one of torchvision's, such as deeplabv3_resnet50")
+    network: str = Field(
+        "light", description="light, selfie, deconvnet, or one of torchvision's, such as deeplabv3_resnet50"
+    )
     sets: dict[str, Annotated[float, Field(gt=0)]] = Field(
         {
             "train/ccp_upper": 2.0,
@@ -61,12 +63,22 @@ class TrainConfig(BaseModel):
     decay: float = Field(0.4, ge=0, le=1, description="trapezoid: share of the steps in which the rate falls to 0")
     weight_decay: float = Field(0.02, ge=0, description="of kernels only, not of biases and batch norms")
     ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights, which are the result")
+    anchor: float = Field(
+        0.0, ge=0, lt=1, description="how far each step draws the weights back to those they started from"
+    )
+    style: Literal["webcam", "natural"] = Field(
+        "webcam",
+        description="people: pictures changed to what webcams make of them and set into rooms, or nearly as they are",
+    )
+    precision: Literal["bf16", "f32"] = Field(
+        "bf16", description="people: type of the network's layers; depthwise ones are far quicker in f32 on a CPU"
+    )
     seed: int = Field(0, ge=0, description="of weights, order and augmentation")
     threads: Positive = Field(1, description="CPU threads of the network; workers come on top")
     workers: int = Field(1, ge=0, description="processes that prepare batches")
     prepare: Literal["workers", "device"] = Field(
         "workers",
-        description="light: where batches are prepared: by worker processes, or on the device that trains, which then "
+        description="people: where batches are prepared: by worker processes, or on the device that trains, which then "
         "holds all pictures",
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="cpu, cuda, or auto")

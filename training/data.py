@@ -15,15 +15,14 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from segnet.classes import PERSON, VOC_CLASSES
+from segnet.inference import input_size
 from training.augment import Picture, augment
-from training.draws import Draws, Size, draw, outline
+from training.draws import STYLES, Draws, Size, Style, draw, outline
 
 Pixels = NDArray[Any]  # uint8 (H, W, 3) RGB, or (H, W) for masks
 
-# Width × height of a batch and how often: webcams are 16:9 and 4:3, pictures also upright and square.
-# The first four have about the area of the network's smaller input, 256×144, the others of its larger, 320×192.
-SHAPES = ((256, 144), (224, 160), (160, 224), (192, 192), (320, 192), (288, 224), (208, 304), (256, 256))
-SHAPE_CHANCES = (0.24, 0.20, 0.20, 0.14, 0.07, 0.05, 0.06, 0.04)
+ASPECTS = {16 / 9: 0.31, 4 / 3: 0.25, 3 / 4: 0.26, 1.0: 0.18}  # webcams are 16:9 and 4:3, pictures also upright
+FIRST_SIZE = 0.78  # share of the batches that have the area of the network's first input size; the last has the others
 
 VOID = 255  # in VOC's label pictures: the rim that nobody labelled, which counts nowhere (Everingham et al. 2010, §2)
 MASK_VOID = 128  # the same in masks of people, where 255 is person
@@ -129,19 +128,23 @@ class Index:
     chances: NDArray[Any]  # float64 (people,), how often each is drawn; they add up to 1
     outlines: NDArray[Any]  # OUTLINE (people,)
     rooms: NDArray[Any]  # int (rooms, 2), width and height
-    scale: int = 1  # times the sides in SHAPES
+    sizes: tuple[Size, ...]  # the network's input sizes
+    style: Style
 
     def draw(self, batch: int, seed: int, step: int) -> tuple[Size, Draws]:
         """Width and height of batch number `step`, and what is done to its pictures."""
         rng = np.random.default_rng((seed, step))
-        width, height = SHAPES[rng.choice(len(SHAPES), p=SHAPE_CHANCES)]
-        size = width * self.scale, height * self.scale
-        return size, draw(rng, batch, size, self.outlines, self.chances, self.rooms)
+        nominal = self.sizes[0] if rng.random() < FIRST_SIZE else self.sizes[-1]
+        aspect = rng.choice(list(ASPECTS), p=list(ASPECTS.values()))
+        size = input_size(round(1000 * aspect), 1000, nominal)
+        return size, draw(rng, batch, size, self.outlines, self.chances, self.rooms, self.style)
 
 
-def load_album(root: Path, sets: dict[str, float], rooms: str, scale: int = 1) -> Album:
+def load_album(
+    root: Path, sets: dict[str, float], rooms: str, sizes: tuple[Size, ...], style: Style = STYLES["webcam"]
+) -> Album:
     """The pictures of sets and rooms below `root`. `sets` maps each to how often its pictures are drawn, relative to
-    the others; `scale`: how many times the sides in SHAPES batches are to have. Raises DataError.
+    the others; `sizes` are the network's input sizes, of which batches have the areas. Raises DataError.
     """
     pairs = {name: find_pairs(root / name) for name in sets}
     weights = [sets[name] / len(found) for name, found in pairs.items() for _ in found]
@@ -156,7 +159,8 @@ def load_album(root: Path, sets: dict[str, float], rooms: str, scale: int = 1) -
         np.array(weights) / np.sum(weights),
         np.array([outline(picture.mask) for picture in people]),
         np.array([picture.shape[1::-1] for picture in pictures]),
-        scale,
+        sizes,
+        style,
     )
     return Album(
         people,

@@ -16,8 +16,6 @@ Array = NDArray[Any]
 # cut out.
 OUTLINE = np.dtype([(n, np.float64) for n in ("width", "height", "x", "y", "left", "right", "top", "apart")])
 
-COMPOSITED = 0.4  # share of people moved into another room; the rest keep the seams of real pictures
-NEGATIVES = 0.06  # share of pictures of rooms without any person
 ROOM, BARS, LENS, PLAIN = range(4)  # what is behind or instead of a person: the last three only instead
 
 
@@ -61,17 +59,44 @@ class Draws:
         return Draws(**{field.name: getattr(self, field.name)[which] for field in fields(self)})
 
 
-def draw(rng: Rng, n: int, size: Size, outlines: Array, chances: Array, rooms: Array) -> Draws:
+@dataclass(frozen=True)
+class Style:
+    """How far what a network is shown is from the pictures as they are: shares of pictures, and ranges."""
+
+    composited: float  # people moved into another room; the rest keep the seams of real pictures
+    negatives: float  # rooms without any person
+    scenes: float  # of these, those that are no room at all: bars, a covered lens, a plain area
+    closer: float  # logarithm of the most that a picture is enlarged
+    turned: float  # standard deviation in degrees
+    light: float  # lit from one side
+    levels: float  # times the usual spread of gamma, exposure, contrast, white balance and saturation
+    dark: float  # dark rooms
+    shrunk: float  # small sensors
+    blurred: float  # by the lens; and as many by motion
+    noisy: float
+    noise: float  # the most, a standard deviation in shares of the range
+    compressed: float
+    quality: int  # the least of JPEG
+
+
+STYLES = {
+    "webcam": Style(0.4, 0.06, 0.25, 0.7, 4.0, 0.25, 1.0, 0.12, 0.2, 0.15, 0.5, 0.06, 0.6, 25),
+    "natural": Style(0.0, 0.2, 0.05, 0.45, 2.0, 0.08, 0.8, 0.04, 0.08, 0.05, 0.3, 0.03, 0.4, 40),
+}
+
+
+def draw(rng: Rng, n: int, size: Size, outlines: Array, chances: Array, rooms: Array, style: Style) -> Draws:
     """For `n` pictures of `size`, of people with `outlines` (P,) of OUTLINE who are drawn with `chances` (P,), before
     `rooms` (R, 2), width and height of each.
     """
     person, room = rng.choice(len(outlines), n, p=chances), rng.integers(len(rooms), size=n)
-    nobody, one = rng.random(n) < NEGATIVES, outlines[person]
-    composited = (rng.random(n) < COMPOSITED) & (one["apart"] > 0) & ~nobody
-    placed = np.where(composited[:, None, None], standing(rng, n, size, one), framing(rng, n, size, one))
-    blur, motion, heading = blurs(rng, n)
-    light = now_and_then(rng, n, 0.25, rng.uniform(0.1, 0.5, n))
-    saturation = np.where(rng.random(n) < 0.04, 0.0, rng.uniform(0.6, 1.3, n))
+    nobody, one = rng.random(n) < style.negatives, outlines[person]
+    composited = (rng.random(n) < style.composited) & (one["apart"] > 0) & ~nobody
+    placed = np.where(composited[:, None, None], standing(rng, n, size, one), framing(rng, n, size, one, style))
+    blur, motion, heading = blurs(rng, n, style.blurred)
+    light = now_and_then(rng, n, style.light, rng.uniform(0.1, 0.5, n))
+    spread = style.levels
+    saturation = np.where(rng.random(n) < 0.04, 0.0, 1 + spread * rng.uniform(-0.4, 0.3, n))
     return Draws(
         person=person,
         room=room,
@@ -82,7 +107,7 @@ def draw(rng: Rng, n: int, size: Size, outlines: Array, chances: Array, rooms: A
         harmony=rng.uniform(0.0, 0.7, n),
         around=room_framing(rng, n, size, rooms[room]),
         defocus=now_and_then(rng, n, 0.3, rng.uniform(0.4, 2.5, n)),
-        scene=np.where(nobody & (rng.random(n) < 0.25), rng.integers(BARS, PLAIN + 1, n), ROOM),
+        scene=np.where(nobody & (rng.random(n) < style.scenes), rng.integers(BARS, PLAIN + 1, n), ROOM),
         grid=np.stack([rng.integers(1, 3, n), rng.integers(2, 10, n)], axis=1),
         bars=rng.integers(0, 256, (n, 2, 9, 3)),
         lens=rng.integers(0, 30, (n, 3)),
@@ -90,17 +115,17 @@ def draw(rng: Rng, n: int, size: Size, outlines: Array, chances: Array, rooms: A
         side=rng.uniform(0, 2 * np.pi, n),
         light=np.where(nobody, 0.0, light),
         tint=1 + rng.uniform(-0.1, 0.1, (n, 3)),
-        gamma=np.exp(rng.normal(0.0, 0.25, n)),
-        gain=np.exp(rng.normal(0.0, 0.15, n)) * now_and_then(rng, n, 0.12, rng.uniform(0.3, 0.7, n), 1),  # dark rooms
-        contrast=np.exp(rng.normal(0.0, 0.15, n)),
-        balance=np.exp(rng.normal(0.0, 0.08, (n, 3))),
+        gamma=np.exp(rng.normal(0.0, 0.25 * spread, n)),
+        gain=np.exp(rng.normal(0.0, 0.15 * spread, n)) * now_and_then(rng, n, style.dark, rng.uniform(0.3, 0.7, n), 1),
+        contrast=np.exp(rng.normal(0.0, 0.15 * spread, n)),
+        balance=np.exp(rng.normal(0.0, 0.08 * spread, (n, 3))),
         saturation=saturation,
-        shrunk=now_and_then(rng, n, 0.2, rng.uniform(0.35, 0.9, n), 1),
+        shrunk=now_and_then(rng, n, style.shrunk, rng.uniform(0.35, 0.9, n), 1),
         motion=motion,
         heading=heading,
         blur=blur,
-        noise=now_and_then(rng, n, 0.5, 255 * rng.uniform(0.005, 0.06, n)),
-        quality=now_and_then(rng, n, 0.6, rng.integers(25, 91, n)),
+        noise=now_and_then(rng, n, style.noisy, 255 * rng.uniform(0.005, style.noise, n)),
+        quality=now_and_then(rng, n, style.compressed, rng.integers(style.quality, 91, n)),
     )
 
 
@@ -109,24 +134,24 @@ def now_and_then(rng: Rng, n: int, chance: float, value: Array, otherwise: float
     return np.where(rng.random(n) < chance, value, np.asarray(otherwise, value.dtype))
 
 
-def blurs(rng: Rng, n: int) -> tuple[Array, Array, Array]:
+def blurs(rng: Rng, n: int, chance: float) -> tuple[Array, Array, Array]:
     """Sigma of a blur, pixels and degrees of a motion; (N,) each, and never both."""
-    motion = now_and_then(rng, n, 0.15, rng.integers(3, 8, n))
-    blur = now_and_then(rng, n, 0.15, rng.uniform(0.4, 1.2, n))
+    motion = now_and_then(rng, n, chance, rng.integers(3, 8, n))
+    blur = now_and_then(rng, n, chance, rng.uniform(0.4, 1.2, n))
     return np.where(motion > 0, 0.0, blur), motion, rng.uniform(0, 180, n)
 
 
-def framing(rng: Rng, n: int, size: Size, one: Array) -> Array:
+def framing(rng: Rng, n: int, size: Size, one: Array, style: Style) -> Array:
     """Matrices (N, 2, 3), canvas → picture: a crop of the canvas' aspect near the person, turned a little."""
     sides = np.stack([one["width"], one["height"]], axis=1)
     fit = (size / sides).max(axis=1)  # the whole canvas is covered
-    near, wide = np.exp(rng.uniform(0.0, 0.7, n)), rng.uniform(0.85, 1.0, n)
+    near, wide = np.exp(rng.uniform(0.0, style.closer, n)), rng.uniform(0.85, 1.0, n)
     scale = fit * np.where(rng.random(n) < 0.4, wide, near)
     middle = np.stack([one["x"], one["y"]], axis=1) + rng.normal(0.0, 0.15, (n, 2)) * sides
     window = size / scale[:, None]
     inside = np.clip(middle, window / 2, np.maximum(sides - window / 2, window / 2))
     centre = np.where(window >= sides, sides / 2, inside)
-    return affine(centre, scale, rng.normal(0.0, 4.0, n), rng.random(n) < 0.5, size)
+    return affine(centre, scale, rng.normal(0.0, style.turned, n), rng.random(n) < 0.5, size)
 
 
 def standing(rng: Rng, n: int, size: Size, one: Array) -> Array:

@@ -11,13 +11,14 @@ from segnet.maskmodel import MaskModel
 from segnet.weights import WeightsInfo, build, load_weights, save_weights
 from training.data import DataError
 from training.pth import convert
+from training.selfie_onnx import convert_onnx
 
 BEST = "best.safetensors"  # what a run leaves beside its checkpoint
 
 
 def run_export(source: Path, target: Path, name: str | None = None) -> str:
-    """Write `target`, .safetensors or .xml, from a run's folder or checkpoint.pt, a .safetensors, or a torchvision .pth
-    of the network `name`; a sentence on what was written. Raises DataError, WeightsError, EngineError.
+    """Write `target`, .safetensors or .xml, from a run's folder or checkpoint.pt, a .safetensors, a torchvision .pth
+    of the network `name`, or MediaPipe's Selfie as .onnx; a sentence on what was written. Raises DataError, WeightsError, EngineError.
     """
     if target.suffix not in {".safetensors", ".xml"}:
         raise DataError(f"{target} can't be written: its name must end with .safetensors or .xml")
@@ -38,6 +39,8 @@ def read(source: Path, name: str | None) -> tuple[nn.Module, WeightsInfo]:
     """The network of a file. Raises DataError, WeightsError."""
     if source.suffix == ".safetensors":
         return load_weights(source)
+    if source.suffix == ".onnx":
+        return convert_onnx(source)
     if str(source) in TORCHVISION:
         return loaded(convert(None, str(source)))
     if name is None:
@@ -74,6 +77,8 @@ def found(source: Path) -> Path:
     if not path.is_file():
         missing = "a run leaves it there when it is first measured" if path != source else "there is no such file"
         raise DataError(f"{path} can't be exported: {missing}")
-    if path.suffix not in {".safetensors", ".pth"}:
-        raise DataError(f"{path} can't be exported: a run's folder, a .safetensors or a torchvision .pth can")
+    if path.suffix not in {".safetensors", ".pth", ".onnx"}:
+        raise DataError(
+            f"{path} can't be exported: a run's folder, a .safetensors, a torchvision .pth or Selfie's .onnx can"
+        )
     return path

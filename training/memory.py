@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from segnet.architectures import UNKNOWN
-from segnet.light import MOST_KEPT
+from segnet.memory import MOST_KEPT
 
 FRESH = 0.65  # share of pictures without a frame before
 STILL = 0.45  # share of the others in which nothing moves but the noise
@@ -74,8 +74,7 @@ def masks_of(network: nn.Module, x: Tensor) -> Tensor:
     """The masks of first frames, as the network will give them in use, and without a trace in its batch norms."""
     training = network.training
     network.eval()
-    with torch.autocast(x.device.type, torch.bfloat16):
-        logits, _ = network(x.contiguous(memory_format=torch.channels_last), torch.full_like(x[:, :1], UNKNOWN))
+    logits, _ = network(x.contiguous(memory_format=torch.channels_last), torch.full_like(x[:, :1], UNKNOWN))
     network.train(training)
     return torch.sigmoid(logits)
 

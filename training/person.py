@@ -1,4 +1,4 @@
-"""The task of the light network: people in front of webcams, from pictures with masks."""
+"""The task of the networks that find people in front of webcams, from pictures with masks."""
 
 from functools import partial
 from pathlib import Path
@@ -8,11 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from segnet.architectures import LightConfig
+from segnet.architectures import LightConfig, SelfieConfig
 from segnet.inference import Segmenter
 from segnet.weights import WeightsInfo
 from training.config import TrainConfig
-from training.data import SHAPES, Batches, find_pairs, load_album
+from training.data import Batches, find_pairs, load_album
+from training.draws import STYLES
 from training.evaluate import evaluate, final_report
 from training.group import Group
 from training.losses import segmentation_loss
@@ -22,12 +23,19 @@ from training.predictions import by_network
 from training.sheets import write_sheets
 from training.task import Report, Task
 
+PRECISIONS = {"bf16": torch.bfloat16, "f32": torch.float32}
+NEW = {
+    "light": WeightsInfo("light", LightConfig()),
+    "selfie": WeightsInfo(
+        "selfie", SelfieConfig(), input_sizes=((320, 192), (384, 224)), mean=(0, 0, 0), std=(1, 1, 1)
+    ),
+}
+
 
 def person_task(config: TrainConfig, start: WeightsInfo | None, group: Group) -> Task:
     """The pictures of `config` for the network that `start` describes, or for a new one. Raises DataError."""
-    info = start or WeightsInfo("light", LightConfig())
-    scale = max(1, round(info.input_sizes[0][0] / SHAPES[0][0]))  # for a network that sees larger pictures
-    album = load_album(config.data, config.sets, config.rooms, scale)
+    info = start or NEW[config.network]
+    album = load_album(config.data, config.sets, config.rooms, info.input_sizes, STYLES[config.style])
     share = (config.batch, config.steps, config.seed, group.rank, group.world)
     on_device = config.prepare == "device"
     batches = DeviceBatches(album, group.device, *share) if on_device else Batches(album, *share)
@@ -49,14 +57,28 @@ def person_task(config: TrainConfig, start: WeightsInfo | None, group: Group) ->
         make = partial(Segmenter, network, info, engine="torch", device="cpu")
         return final_report(lambda size: make(size=size), validation, info.input_sizes)
 
-    return Task(info, batches, album.files, person_loss, measure, (config.validation[0], "iou"), finish)
+    return Task(
+        info,
+        batches,
+        album.files,
+        partial(person_loss, PRECISIONS[config.precision]),
+        measure,
+        (config.validation[0], "iou"),
+        finish,
+    )
 
 
-def person_loss(network: nn.Module, x: Tensor, labels: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-    """Parts of the loss for pictures x, float (N, 3, H, W), normalised, and labels uint8 (N, 1, H, W), 255 = person."""
+def person_loss(
+    precision: torch.dtype, network: nn.Module, x: Tensor, labels: Tensor, generator: torch.Generator
+) -> dict[str, Tensor]:
+    """Parts of the loss, calculated in `precision`, for pictures x, float (N, 3, H, W), normalised, and labels uint8
+    (N, 1, H, W), 255 = person.
+    """
     # Not through DistributedDataParallel, which talks to the other processes: they may have no previous masks to make.
     bare = network.module if isinstance(network, DistributedDataParallel) else network
-    previous, still = previous_masks(bare, x, generator)
-    with torch.autocast(x.device.type, torch.bfloat16):
+    cast = partial(torch.autocast, x.device.type, precision, enabled=precision != torch.float32)
+    with cast():  # one for each: autocast would hand on the weights that it cast here, where no gradient is kept
+        previous, still = previous_masks(bare, x, generator)
+    with cast():
         logits, fresh = network(x, previous)
     return segmentation_loss(logits, fresh, labels.float() / 255, previous, still)

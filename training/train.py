@@ -27,7 +27,7 @@ from training.config import TrainConfig
 from training.data import DataError, manifest_hash
 from training.group import Group, join
 from training.journal import collapse, events, keep_rows, summary, write_row
-from training.person import person_task
+from training.person import NEW, person_task
 from training.plots import plot_curves
 from training.task import Task
 from training.voc import start_from_vgg, voc_task
@@ -50,6 +50,7 @@ def run(config: TrainConfig, group: Group) -> Path:
     task, network, before = prepare(config, group)
     network = network.to(group.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = deepcopy(network)
+    anchors = [parameter.detach().clone() for parameter in network.parameters()] if config.anchor else []
     optimiser = make_optimiser(network, config, group.device)
     training = identity(config, task) | before
     checkpoint, best_path = config.out / "checkpoint.pt", config.out / "best.safetensors"
@@ -87,6 +88,7 @@ def run(config: TrainConfig, group: Group) -> Path:
             generator = torch.Generator().manual_seed((config.seed * 1_000_003 + step) * group.world + group.rank)
             images, labels = (part.to(group.device, non_blocking=True) for part in (images, labels))
             loss = train_step(shared, task, images, labels, optimiser, generator)
+            draw_back(network, anchors, config.anchor)
             follow(average, network, config.ema if step > 1 else 0.0)
             finite = loss["total"].isfinite() & loss["gradient"].isfinite()
             broken = broken.minimum(torch.where(finite, math.inf, float(step)))
@@ -146,6 +148,15 @@ def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
         ours[name].copy_(theirs[name])
 
 
+@torch.no_grad()
+def draw_back(network: nn.Module, anchors: list[Tensor], share: float) -> None:
+    """Bring the network's weights that share of the way to `anchors`, in place: where there are few pictures to learn
+    from, what it knew before is kept (Li et al. 2018, L2-SP, §3.1).
+    """
+    if anchors:
+        torch._foreach_lerp_(list(network.parameters()), anchors, share)
+
+
 def check(broken: Tensor) -> None:
     """Raises DataError where `broken`, float (), is the number of a step, not infinity. Waits for the GPU."""
     if math.isfinite(step := float(broken)):
@@ -181,10 +192,10 @@ def prepare(config: TrainConfig, group: Group) -> tuple[Task, nn.Module, dict[st
     start = made[1] if made else None
     if start and start.architecture != config.network:
         raise DataError(f"{config.init} holds the weights of {start.architecture}, not of {config.network}")
-    if config.network == "light":
+    if config.network in NEW:
         task = person_task(config, start, group)
     elif config.prepare == "device":
-        raise DataError(f"--prepare device is for the light network; for {config.network} use --prepare workers")
+        raise DataError(f"--prepare device is for {' and '.join(NEW)}; for {config.network} use --prepare workers")
     else:
         task = voc_task(config, start, group.rank, group.world)
     network = made[0] if made else ARCHITECTURES[config.network].build(task.info.config, len(task.info.classes))
