@@ -14,6 +14,7 @@ import torch
 from segnet.inference import load_segmenter
 from segnet.weights import DEFAULT
 from tests.faulty_worker import Box, paint_secret, secret_of
+from tests.gpu.marks import needs_gpu
 from tests.test_cli import one_sentence, segblur
 from vcam import network
 from vcam.batch import blur_videos
@@ -27,7 +28,6 @@ from vcam.settings import LookSettings, NetworkSettings
 from vcam.yuv import from_bgr, to_bgr
 
 FRAMES = 20
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 BLUR = LookSettings()
 
 

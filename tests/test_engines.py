@@ -13,16 +13,17 @@ import torch
 from segnet import engines
 from segnet.architectures import ARCHITECTURES, DeconvConfig, TorchvisionConfig
 from segnet.classes import VOC_CLASSES, ClassError
-from segnet.engines import EngineError, choose
+from segnet.engines import EngineError, choose, openvino_works
 from segnet.inference import ENGINES, Segmenter, load_segmenter
 from segnet.maskmodel import MaskModel, Pool, Unpool, slim
 from segnet.weights import DEFAULT, WeightsInfo, build, load_weights
+from tests.gpu.marks import needs_gpu
 from vcam.yuv import cover, from_bgr, small_rgb, to_bgr
 
 ROOT = Path(__file__).parent.parent
 SIZES = [(256, 144), (320, 192)]
 CAMERAS = [(1280, 720), (640, 480), (480, 640), (900, 240)]  # the last two: a phone's, and none that anybody has
-HERE = [("torch", "cpu"), ("openvino", "cpu")] + [("torch", "cuda")] * torch.cuda.is_available()
+HERE = [("torch", "cpu"), *[("openvino", "cpu")] * openvino_works(), *[("torch", "cuda")] * torch.cuda.is_available()]
 SAME = 1 / 255  # mean difference of masks that are the same
 FAKE_TELEMETRY = "import os; os._exit(77)"
 
@@ -69,6 +70,7 @@ def normalised(picture, info):
     return (torch.from_numpy(picture).permute(2, 0, 1)[None] / 255 - mean) / std
 
 
+@pytest.mark.gpu
 @pytest.mark.parametrize("camera", CAMERAS, ids=str)
 def test_all_engines_give_the_same_masks(all_engines, sample, camera):
     first, *others = all_engines
@@ -81,6 +83,7 @@ def test_all_engines_give_the_same_masks(all_engines, sample, camera):
         assert np.abs(other(later, alone) - after).mean() <= SAME
 
 
+@pytest.mark.gpu
 def test_the_mask_is_what_the_network_says_of_the_picture_and_the_mask_before(all_engines, sample):
     network, info = load_weights(DEFAULT)
     picture = seen(sample[3], (1280, 720), all_engines[0])
@@ -96,6 +99,7 @@ def test_the_mask_is_what_the_network_says_of_the_picture_and_the_mask_before(al
         assert np.abs(segmenter(picture, before) - by_hand).mean() <= SAME
 
 
+@pytest.mark.gpu
 def test_every_engine_uses_the_mask_before_and_none_means_unknown(all_engines, sample):
     for segmenter in all_engines:
         picture = seen(sample[3], (1280, 720), segmenter)
@@ -104,6 +108,7 @@ def test_every_engine_uses_the_mask_before_and_none_means_unknown(all_engines, s
         assert not np.array_equal(segmenter(picture), segmenter(picture, person))
 
 
+@pytest.mark.gpu
 def test_a_mask_is_the_callers_own_and_pictures_may_lie_anyhow_in_memory(all_engines, sample):
     for segmenter in all_engines:
         picture = seen(sample[3], (1280, 720), segmenter)
@@ -128,7 +133,7 @@ def test_half_precision_as_a_gpu_has_it_gives_the_same_mask(sample, segmenter):
     assert (half - full).abs().mean() <= SAME
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+@needs_gpu
 def test_on_a_gpu_every_size_is_a_graph_of_its_own():
     segmenter = load_segmenter(DEFAULT, device="cuda")
     for width, height in ((256, 144), (160, 224), (256, 144)):
@@ -166,6 +171,7 @@ def test_pooling_takes_the_first_of_equals_and_unpooling_puts_values_where_they_
     assert torch.equal(Unpool()(values, switches), torch.nn.functional.max_unpool2d(values, where, 2))
 
 
+@pytest.mark.gpu
 @pytest.mark.parametrize(("engine", "device"), HERE)
 def test_what_is_kept_is_the_sum_of_its_classes_shares(lraspp, sample, segmenter, engine, device):
     network, info = lraspp
@@ -193,6 +199,7 @@ def test_keeping_everything_is_never_more_than_one():
     assert mask.max() <= 1.0
 
 
+@pytest.mark.gpu
 def test_deconvnet_sees_pictures_of_its_own_size_on_every_engine():
     info = WeightsInfo("deconvnet", DeconvConfig(width=0.125, fc=64), VOC_CLASSES, ((224, 224),))
     network = lively(info)

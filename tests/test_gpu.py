@@ -19,6 +19,7 @@ from segnet.weights import DEFAULT, load_weights
 from tests import reference
 from tests.fake_segmenter import Known
 from tests.faulty_worker import FAULTS, Box, paint_secret, secret_of
+from tests.gpu.marks import needs_gpu
 from tests.test_compositor import soft_disc
 from tests.test_worker import Keeper, Webcam, shows_the_room
 from vcam import bench, golden, network, speed, tables, tensors, worker
@@ -39,7 +40,6 @@ from vcam.yuv import from_yuyv, small_rgb, to_bgr
 
 SIZES = [(640, 480), (1280, 720), (854, 482), (480, 640), (160, 120)]
 SEEN = (256, 144)
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 
 
 def disc(seen=SEEN, radius=0.5):

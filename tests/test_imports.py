@@ -71,7 +71,7 @@ def test_only_compositors_placeholder_and_slots_vouch_for_a_frame():
 def test_a_raw_frame_is_made_only_by_cameras_and_those_who_blur_files():
     makers = {name for name, tree in modules("vcam").items() for node in ast.walk(tree)
               if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "RawFrame"}  # fmt: skip
-    assert makers == {"camera", "files", "pictures", "video", "bench", "golden", "gpuspeed"}
+    assert makers == {"camera", "files", "pictures", "video", "bench", "golden"}
 
 
 def test_what_has_nothing_to_do_with_pictures_does_not_pay_for_torch_or_opencv():

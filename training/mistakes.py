@@ -1,14 +1,12 @@
 """How far a network can come that was taught with labels read wrongly: `python -m training.mistakes VOC/SPLIT`.
 
 No network is trained. A perfect pupil gives back just what it was taught, so what it can score at most is the score of
-the wrong labels themselves, at DeconvNet's 224×224 and brought back to the picture's size. And for who wants to train
-one nevertheless: copies of a folder with labels as they were read.
+the wrong labels themselves, at DeconvNet's 224×224 and brought back to the picture's size.
 """
 
 import io
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -18,7 +16,7 @@ from PIL import Image
 
 from segnet.classes import VOC_CLASSES
 from segnet.markdown import aligned
-from training.data import SEGMENTATION, DataError
+from training.data import DataError
 from training.metrics import ClassConfusion
 from training.voc_data import Pixels, VocPicture, load_voc
 
@@ -71,42 +69,13 @@ def score_mistakes(pictures: list[VocPicture]) -> dict[str, dict[str, float]]:
     """Way of reading → the figures of a network that learnt to give back exactly that. Raises DataError."""
     counts = {name: ClassConfusion(VOC_CLASSES) for name in WAYS}
     for picture in pictures:
-        ids, colours = read_both(picture)
+        ids = picture.labels()
+        with Image.open(io.BytesIO(picture.label_file)) as file:
+            colours = np.array(file.convert("RGB"))
         for name, read in WAYS.items():
             taught = cv2.resize(read(ids, colours), ids.shape[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
             counts[name].add(torch.from_numpy(np.asarray(taught)), torch.from_numpy(ids))
     return {name: confusion.report() for name, confusion in counts.items()}
-
-
-def write_taught(pictures: Sequence[VocPicture], ways: Mapping[str, Read], target: Path, split: str) -> None:
-    """Folders `target`/WAY in VOC's layout, for each way of reading, with a list SPLIT of these pictures as the network
-    sees them, 224×224: with labels as they were read, and no objects. Raises DataError.
-    """
-    for way in ways:
-        for part in ("JPEGImages", "SegmentationClass", str(SEGMENTATION)):
-            (target / way / part).mkdir(parents=True, exist_ok=True)
-
-    def write(picture: VocPicture) -> None:
-        image = cv2.resize(picture.image(), SIDE, interpolation=cv2.INTER_AREA)
-        ids, colours = read_both(picture)
-        for way, read in ways.items():
-            Image.fromarray(image).save(target / way / "JPEGImages" / f"{picture.name}.jpg", quality=95)
-            labels = Image.fromarray(read(ids, colours))
-            labels.putpalette(bytes(768))  # nobody looks at these colours; but without any they would be refused
-            labels.save(target / way / "SegmentationClass" / f"{picture.name}.png")
-
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(write, pictures))
-    for way in ways:
-        names = "".join(f"{picture.name}\n" for picture in pictures)
-        (target / way / SEGMENTATION / f"{split}.txt").write_text(names)
-
-
-def read_both(picture: VocPicture) -> tuple[Pixels, Pixels]:
-    """Numbers of the classes, uint8 (H, W), and their palette's colours, uint8 (H, W, 3) RGB. Raises DataError."""
-    ids = picture.labels()
-    with Image.open(io.BytesIO(picture.label_file)) as file:
-        return ids, np.array(file.convert("RGB"))
 
 
 def main(arguments: list[str]) -> int:
