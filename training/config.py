@@ -35,7 +35,7 @@ class TrainConfig(BaseModel):
     validation: tuple[str, ...] = Field(
         ("val/ccp_upper", "val/ccp_fullbody", "val/voc_person"),
         min_length=1,
-        description="sets to measure on; the first decides which weights are best",
+        description="sets to measure on, the first counting twice; a folder of pictures alone is of empty rooms",
     )
     terms: dict[str, str] = Field({}, description="set → licence or terms of its pictures, for the model card")
     init: Path | None = Field(None, description="weights file to start from, as for fine-tuning; default: anew")

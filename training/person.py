@@ -12,13 +12,15 @@ from segnet.architectures import LightConfig
 from segnet.inference import Segmenter
 from segnet.weights import WeightsInfo
 from training.config import TrainConfig
-from training.data import SHAPES, Batches, find_pairs, load_album
+from training.data import SHAPES, Batches, load_album
 from training.evaluate import evaluate, final_report
 from training.group import Group
 from training.losses import segmentation_loss
 from training.memory import previous_masks
+from training.metrics import choice
 from training.ondevice import DeviceBatches
 from training.predictions import by_network
+from training.rooms import find_set
 from training.sheets import write_sheets
 from training.task import Report, Task
 
@@ -31,7 +33,7 @@ def person_task(config: TrainConfig, start: WeightsInfo | None, group: Group) ->
     share = (config.batch, config.steps, config.seed, group.rank, group.world)
     on_device = config.prepare == "device"
     batches = DeviceBatches(album, group.device, *share) if on_device else Batches(album, *share)
-    validation = {name: find_pairs(config.data / name) for name in config.validation}
+    validation = {name: find_set(config.data / name) for name in config.validation}
     # A bad one is told of now, not at the first measurement; and a GPU makes a graph for each size, and keeps few.
     by_size = {name: sorted(pairs, key=lambda pair: pair.load().mask.shape) for name, pairs in validation.items()}
 
@@ -49,7 +51,7 @@ def person_task(config: TrainConfig, start: WeightsInfo | None, group: Group) ->
         make = partial(Segmenter, network, info, engine="torch", device="cpu")
         return final_report(lambda size: make(size=size), validation, info.input_sizes)
 
-    return Task(info, batches, album.files, person_loss, measure, (config.validation[0], "iou"), finish)
+    return Task(info, batches, album.files, person_loss, measure, choice, finish)
 
 
 def person_loss(network: nn.Module, x: Tensor, labels: Tensor, generator: torch.Generator) -> dict[str, Tensor]:

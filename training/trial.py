@@ -21,10 +21,11 @@ import torch
 from segnet.inference import Segmenter
 from segnet.weights import WeightsError, load_weights, outline, read_info
 from training.config import TrainConfig
-from training.data import DataError, find_pairs
+from training.data import DataError
 from training.evaluate import final_report
 from training.job import Result, read_json, write_json
 from training.plots import read_rows
+from training.rooms import find_set
 from training.train import train
 
 PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
@@ -64,7 +65,7 @@ def measured(task: Mapping[str, Any]) -> Result:
     """The figures of weights on sets of people, as a run's last measurement has them, and how many `parameters`."""
     network, info = load_weights(Path(task["weights"]))
     make = partial(Segmenter, network, info, engine="torch", device="cpu", threads=task["threads"])
-    sets = {name: find_pairs(Path(task["data"]) / name) for name in task["sets"]}
+    sets = {name: find_set(Path(task["data"]) / name) for name in task["sets"]}
     report = final_report(lambda size: make(size=size), sets, info.input_sizes)
     return {"metrics": report, "parameters": sum(p.numel() for p in network.parameters())}
 
