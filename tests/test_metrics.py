@@ -102,7 +102,8 @@ def test_stray_and_missing_parts_are_shares_of_a_picture_far_from_the_contour():
     wide = boundary_width(truth.shape)
     for stray, missing in ((19, 0), (0, 0), (15, 21), (14, 19)):
         predicted = truth.copy()
-        predicted[100 - wide : 100, 50:150] = True  # all of the band, which says nothing
+        predicted[100 - wide : 100, 50:150] = True  # in the band, which says nothing
+        predicted[100 : 100 + wide, 60:140] = False
         predicted[2:16, 2 : 2 + stray] = True
         predicted[150:171, 90 : 90 + missing] = False
         score.add(predicted, truth)
