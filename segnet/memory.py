@@ -1,4 +1,4 @@
-"""The memory of one mask: how much of the previous frame's mask to keep, for networks that find people frame by frame."""
+"""The memory of one mask, behind networks that find people frame by frame: how much of the previous mask to keep."""
 
 import torch
 from torch import Tensor, nn

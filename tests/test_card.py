@@ -63,6 +63,19 @@ def test_the_card_tells_every_size_the_light_and_the_sources(shipped, tmp_path):
     assert "one confusion matrix" in text
 
 
+def test_the_card_tells_of_stray_and_missing_parts_and_of_empty_rooms(shipped, tmp_path):
+    far = {
+        "stray_rate": 0.00123, "stray_rate_95": 0.008, "stray_pictures": 9,
+        "missing_rate": 0.00456, "missing_rate_95": 0.03, "missing_pictures": 15,
+    }  # fmt: skip
+    rooms = {"kept_rate": 0.002, "kept_rate_95": 0.0111, "kept_pictures": 31, "pictures": 500}
+    text = written(tmp_path, shipped, metrics={"val/x": FIGURES | far, "val/rooms": rooms | {"sizes": {"": rooms}}})
+    rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in text.splitlines()]
+    assert ["val/x", "153", "9", "0.12%", "0.80%", "15", "0.46%", "3.00%"] in rows
+    assert ["val/rooms", "500", "31", "6.2%", "0.20%", "1.11%"] in rows
+    assert "more than 0.5 % of the picture is shown" in text
+
+
 def test_what_the_header_does_not_tell_is_left_out(shipped, tmp_path):
     text = written(tmp_path, shipped, metrics={"val/x": FIGURES}, training={})
     assert "| val/x          |      153 |" in text

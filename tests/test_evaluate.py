@@ -15,6 +15,8 @@ from training.data import DataError, find_pairs
 from training.evaluate import by_light, choose_size, evaluate, final_report, folder_of, run_evaluate, scores, table
 from training.flicker import flicker
 from training.predictions import by_network, look
+from training.rooms import find_set
+from training.sheets import write_sheets
 
 
 @pytest.fixture
@@ -172,15 +174,47 @@ def test_weights_are_measured_at_the_size_that_is_asked_for(discs):
     assert set(fast["sets"][str(discs)]) >= {"iou", "flicker", "settled"}
 
 
+def test_a_folder_of_pictures_without_masks_is_measured_as_empty_rooms(discs, tmp_path):
+    """A disc is taken for a person by the fake: of two of three pictures something is kept."""
+    for number, radius in enumerate((0, 9, 20)):
+        picture = np.full((96, 120, 3), 20, np.uint8)
+        cv2.circle(picture, (60, 50), radius, (250, 250, 250), -1 if radius else 0)
+        picture[50, 60] = 20
+        cv2.imwrite(str(tmp_path / f"{number}.png"), picture)
+    (tmp_path / "LICENCE.txt").write_text("no picture")
+    kept = [float((look(pair).image[..., 0] > 128).mean()) for pair in find_set(tmp_path)]
+    report = final_report(lambda size: Fake(by_brightness), {"rooms": find_set(tmp_path)}, [(256, 144)])["rooms"]
+    assert report["kept_rate"] == pytest.approx(np.mean(kept), abs=2e-3)
+    assert report["kept_rate_95"] == pytest.approx(np.quantile(kept, 0.95), abs=4e-3)
+    assert (report["kept_pictures"], report["pictures"], report["light"]) == (2, 3, {})
+    assert not report.keys() & {"iou", "flicker", "stray_rate"}
+    text = table(
+        {"weights": "w", "sets": {"rooms": report, "discs": evaluate(Fake(by_brightness), find_pairs(discs)).report()}}
+    )
+    assert "| rooms |           3 |              2 |              66.7% |" in text
+    worst, _ = write_sheets(by_network(Fake(by_brightness)), find_set(tmp_path), tmp_path / "sheets", "rooms")
+    assert worst.stat().st_size > 5000
+
+
+def test_what_has_neither_pairs_nor_pictures_is_refused_as_a_set(discs, voc, tmp_path):
+    assert find_set(discs) == find_pairs(discs)
+    assert find_set(voc) == find_pairs(voc)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="holds no pictures"):
+        find_set(tmp_path / "empty")
+
+
 def test_the_table_is_aligned_and_says_how_the_means_are_taken(discs):
     text = run_evaluate(DEFAULT, [discs], engine="torch")
     lines = text.splitlines()
     rows = [line for line in lines if line.startswith("|")]
     assert lines[0] == "person.safetensors at 256×144"
-    assert len({len(row) for row in rows}) == 1
+    assert len({len(row) for row in rows[:3]}) == len({len(row) for row in rows[3:]}) == 1
     assert "person IoU" in rows[0]
+    assert "with stray parts" in rows[3]
     assert "%" in rows[2]
     assert "one confusion matrix over all pixels of a set" in lines[-1]
+    assert "deeper inside" in lines[-1]
     assert table({"predictions": "theirs", "sets": {"a": {"iou": 0.5, "pictures": 3}}}).startswith("theirs\n\n| set |")
 
 

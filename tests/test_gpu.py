@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -21,6 +23,7 @@ from tests.fake_segmenter import Known
 from tests.faulty_worker import FAULTS, Box, paint_secret, secret_of
 from tests.gpu.marks import needs_gpu
 from tests.test_compositor import soft_disc
+from tests.test_mask import NOT_A_FACE, close_up
 from tests.test_worker import Keeper, Webcam, shows_the_room
 from vcam import bench, golden, network, speed, tables, tensors, worker
 from vcam.compositor import compose
@@ -29,10 +32,10 @@ from vcam.errors import DeviceLostError, SettingsError
 from vcam.frame import RawFrame, SafeFrame, empty, planes
 from vcam.framing import AS_FILMED
 from vcam.golden import golden_difference
-from vcam.gpu import Frames
+from vcam.gpu import Frames, why_not
 from vcam.guard import Guard
 from vcam.look import Look
-from vcam.mask import HIGH, LOW, check, fill_doubtful_holes, find_mask, mask_or_none
+from vcam.mask import HIGH, LOW, MaskError, check, fill_doubtful_holes, find_mask, mask_or_none
 from vcam.settings import LookSettings, NetworkSettings, OutputSettings, Settings
 from vcam.slots import EndedError
 from vcam.swap import Networks
@@ -229,6 +232,30 @@ def test_holes_are_those_that_the_cpu_fills_and_where_they_wind_too_much_none():
         assert np.array_equal(ours, right) or np.array_equal(ours, soft)
     assert filled > 50
     assert same >= 50
+
+
+def test_a_face_that_fills_the_picture_is_told_from_a_network_that_takes_all_for_a_person():
+    good = {name: bool(tensors.checked(torch.tensor(answer).float())[1]) for name, answer in NOT_A_FACE.items()}
+    assert good == dict.fromkeys(NOT_A_FACE, False)
+    assert tensors.checked(torch.from_numpy(close_up()))[1]
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.5, 30), st.floats(-1, 4), st.floats(0.3, 20))
+def test_the_same_answers_are_masks_on_a_gpu_as_on_the_cpu(seed, size, height, slope):
+    """Hills of all sizes: from noise to slopes over the whole picture, from nearly no person to nearly nothing else."""
+    hills = cv2.GaussianBlur(np.random.default_rng(seed).normal(size=(48, 64)), (0, 0), size)
+    soft = np.clip(0.5 + (hills / hills.std() + height) * slope, 0, 1).astype(np.float32)
+    alpha, good, figures = tensors.checked(torch.from_numpy(soft))
+    try:
+        right = check(soft, (64, 48), 1).alpha
+    except MaskError as error:
+        assert not good
+        assert why_not(*figures.tolist()).startswith(str(error))
+    else:
+        assert good
+        assert why_not(*figures.tolist()) == ""
+        same = np.allclose(alpha.numpy(), right, atol=1e-5)
+        assert same or np.array_equal(tensors.filled(torch.from_numpy(soft)).numpy(), soft)
 
 
 def test_a_hole_at_the_border_or_somewhere_sure_or_too_large_stays():

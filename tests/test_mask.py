@@ -5,10 +5,13 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.faulty_worker import Box
 from vcam.frame import RawFrame
-from vcam.mask import FILLS, Complaints, MaskError, check, find_mask, mask_or_none
+from vcam.golden import MASK
+from vcam.mask import FILLS, MOST, Complaints, MaskError, check, find_mask, mask_or_none
 
 SIZE = (64, 48)
 
@@ -79,6 +82,56 @@ def test_an_empty_room_is_a_good_mask():
 )
 def test_anything_else_is_refused_with_the_reason(answer, why):
     with pytest.raises(MaskError, match=why):
+        check(answer, SIZE, 1)
+
+
+# A face that fills the picture, and a network that takes everything for a person
+
+
+def close_up():
+    """Where the man of the golden picture is, seen from so near that there is little else: room at the upper left."""
+    man = cv2.imread(str(MASK), cv2.IMREAD_GRAYSCALE)[144:204, 264:344]
+    return np.asarray(cv2.resize(man, SIZE, interpolation=cv2.INTER_AREA), np.float32) / 255
+
+
+def test_a_face_that_fills_the_picture_is_a_good_mask():
+    assert MOST < check(close_up(), SIZE, 1).alpha.mean() < 0.95
+
+
+def spoilt(where, value):
+    answer = close_up()
+    answer[where] = value
+    return answer
+
+
+NOT_A_FACE = {
+    "sees no room for certain": np.maximum(close_up(), 0.4),
+    "sees next to none": np.where(np.arange(48 * 64).reshape(48, 64) < 20, 0.0, 0.95),
+    "is in doubt about more than the contour": spoilt(np.s_[:, 50:], 0.62),
+    "sees room in the middle": spoilt(np.s_[30:34, 30:35], 0.0),
+    "sees room below": spoilt(np.s_[45:, 30:36], 0.0),
+    "has mixed up room and a person far away": 1 - 0.98 * ((np.indices(SIZE[::-1])[0] > 30) & (person() > 0)),
+}
+
+
+@pytest.mark.parametrize("answer", NOT_A_FACE.values(), ids=NOT_A_FACE.keys())
+def test_much_person_is_refused_unless_the_mask_is_that_of_a_face_before_the_lens(answer):
+    with pytest.raises(MaskError, match="of the picture for a person"):
+        check(answer.astype(np.float32), SIZE, 1)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.0, 0.15))
+def test_what_takes_all_for_a_person_is_refused_where_it_is_nowhere_sure_of_room(seed, share):
+    rng = np.random.default_rng(seed)
+    doubtful, sure = rng.uniform(0.31, 0.64, SIZE[::-1]), rng.uniform(0.66, 1.0, SIZE[::-1])
+    with pytest.raises(MaskError):
+        check(np.where(rng.random(SIZE[::-1]) < share, doubtful, sure).astype(np.float32), SIZE, 1)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.0, 0.09))
+def test_person_with_room_strewn_over_it_is_refused(seed, share):
+    answer = (np.random.default_rng(seed).random(SIZE[::-1]) >= share).astype(np.float32)
+    with pytest.raises(MaskError):
         check(answer, SIZE, 1)
 
 

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from segnet.classes import VOC_CLASSES
 from tests.voc_scene import CAT, PERSON
-from training.metrics import ClassConfusion, Confusion, Score, boundary_band, boundary_width, collapsed, core
+from training.metrics import (
+    ClassConfusion,
+    Confusion,
+    Score,
+    boundary_band,
+    boundary_width,
+    choice,
+    collapsed,
+    core,
+)
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -85,6 +94,50 @@ def test_a_hole_in_the_middle_counts_and_a_rough_contour_does_not():
         score = Score.empty()
         score.add(predicted, truth)
         assert score.report()["hole_rate"] == round(pixels / ((150 - wide) * (100 - 2 * wide)), 5)
+
+
+def test_stray_and_missing_parts_are_shares_of_a_picture_far_from_the_contour():
+    truth, score = np.zeros((200, 200), bool), Score.empty()
+    truth[100:, 50:150] = True
+    wide = boundary_width(truth.shape)
+    for stray, missing in ((19, 0), (0, 0), (15, 21), (14, 19)):
+        predicted = truth.copy()
+        predicted[100 - wide : 100, 50:150] = True  # in the band, which says nothing
+        predicted[100 : 100 + wide, 60:140] = False
+        predicted[2:16, 2 : 2 + stray] = True
+        predicted[150:171, 90 : 90 + missing] = False
+        score.add(predicted, truth)
+    report, strays, losses = score.report(), [19 * 14, 0, 15 * 14, 14 * 14], [0, 0, 21 * 21, 19 * 21]
+    assert report["stray_rate"] == round(sum(strays) / 4 / 40_000, 5)
+    assert report["missing_rate"] == round(sum(losses) / 4 / 40_000, 5)
+    assert report["stray_rate_95"] == round(float(np.quantile(strays, 0.95)) / 40_000, 5)
+    assert report["missing_rate_95"] == round(float(np.quantile(losses, 0.95)) / 40_000, 5)
+    assert (report["stray_pictures"], report["missing_pictures"]) == (2, 1)
+
+
+def test_where_nobody_is_all_that_is_kept_counts_up_to_the_border():
+    score, kept = Score.empty(), np.zeros((100, 100), bool)
+    kept[:5, :20] = True
+    for predicted in (kept, ~kept & kept):
+        score.add(predicted, np.zeros((100, 100), bool))
+    assert score.report() == {"kept_rate": 0.005, "kept_rate_95": 0.0095, "kept_pictures": 1, "pictures": 2}
+
+
+# Which weights are best
+
+GOOD = {"iou": 0.9, "boundary_iou": 0.7, "stray_pictures": 0, "missing_pictures": 0, "pictures": 20}
+
+
+def test_the_choice_is_the_stated_formula_over_all_sets():
+    assert choice({"a": GOOD}) == pytest.approx(0.8)
+    sets = {"a": GOOD, "b": GOOD | {"iou": 0.6, "boundary_iou": 0.4}}
+    assert choice(sets) == pytest.approx((2 * 0.8 + 0.5) / 3)
+    assert choice({"a": GOOD | {"stray_pictures": 5}}) == pytest.approx(0.8 - 0.2 * 5 / 20)
+    assert choice({"a": GOOD | {"missing_pictures": 5}}) == pytest.approx(0.8 - 0.2 * 5 / 20)
+    rooms = {"kept_pictures": 3, "pictures": 10}
+    assert choice({"rooms": rooms, "a": GOOD}) == pytest.approx(0.8 - 0.5 * 3 / 10)
+    assert choice(sets | {"r": rooms, "q": rooms | {"kept_pictures": 1}}) == pytest.approx(2.1 / 3 - 0.5 * 2 / 10)
+    assert choice({"rooms": rooms}) == pytest.approx(-0.15)
 
 
 def test_a_pictures_iou_is_a_mean_over_pictures_and_the_sets_one_over_pixels():

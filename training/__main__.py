@@ -39,9 +39,11 @@ class Train(TrainConfig):
 
 
 class Evaluate(BaseModel):
-    """Measure weights, or masks that another program made, on sets of pictures with masks."""
+    """Measure weights, or masks that another program made, on sets of pictures with masks, or of empty rooms."""
 
-    sets: CliPositionalArg[list[Path]] = Field(description="folders of images/ and masks/, or VOC/SPLIT")
+    sets: CliPositionalArg[list[Path]] = Field(
+        description="folders of images/ and masks/, VOC/SPLIT, or of pictures of empty rooms"
+    )
     weights: Path = Field(DEFAULT, description="weights file; default: the one that is shipped")
     predictions: Path | None = Field(
         None, description="folder of NAME.png, 255 = person, to measure in place of weights"

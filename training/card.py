@@ -5,7 +5,7 @@ from typing import Any
 
 from segnet.markdown import aligned
 from segnet.weights import WeightsInfo, outline, read_info
-from training.tables import COLUMNS, HOW, by_class, tell
+from training.tables import COLUMNS, HOW, by_class, far_how, measured, tell
 
 SLICES = (
     "Thirds of each set by the mean luma of the person (0 to 255), which is light, clothes and skin together. It says "
@@ -17,7 +17,7 @@ def figures(path: Path) -> str:
     """Markdown: the figures, the recipe and the sources that the file's header tells. Raises WeightsError."""
     info = read_info(path)
     parts = [
-        *(["\n".join(measured(info.metrics)), HOW] if info.metrics else ["Nothing was measured."]),
+        *(people_and_rooms(info.metrics) if info.metrics else ["Nothing was measured."]),
         *(["\n".join(light(info.metrics)), SLICES] if any(part.get("light") for part in info.metrics.values()) else []),
         "\n".join(about(path, info)),
         *(["\n".join(sources(info.training))] if info.training.get("terms") else []),
@@ -25,21 +25,20 @@ def figures(path: Path) -> str:
     return "\n\n".join(parts)
 
 
-def measured(metrics: dict[str, Any]) -> list[str]:
-    """A table with a line for each set and input size, and, for networks that tell classes apart, one of these."""
+def people_and_rooms(metrics: dict[str, Any]) -> list[str]:
+    """The tables of what was measured, and how it was."""
+    return ["\n".join(tables(metrics)), " ".join([HOW, *far_how(metrics.values())])]
+
+
+def tables(metrics: dict[str, Any]) -> list[str]:
+    """Tables with a line for each set and input size, and, for networks that tell classes apart, one of these."""
     rows = [
-        (name, size.replace("x", "×"), figures)
+        ([name, size.replace("x", "×")], figures)
         for name, part in metrics.items()
         for size, figures in part.get("sizes", {"": part}).items()
     ]
-    columns = [key for key in COLUMNS if any(key in figures for _, _, figures in rows)]
-    sized = any(size for _, size, _ in rows)
-    head = ["validation set", *(["input"] if sized else []), *(COLUMNS[key] for key in columns)]
-    lines = [
-        [name, *([size] if sized else []), *(tell(key, figures.get(key)) for key in columns)]
-        for name, size, figures in rows
-    ]
-    return [*aligned([head, *lines], words=1 + sized), *by_class(metrics)]
+    heads = ["validation set", "input"] if any(size for (_, size), _ in rows) else ["validation set"]
+    return [*measured(heads, [(words[: len(heads)], figures) for words, figures in rows]), *by_class(metrics)]
 
 
 def light(metrics: dict[str, Any]) -> list[str]:

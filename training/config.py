@@ -37,7 +37,7 @@ class TrainConfig(BaseModel):
     validation: tuple[str, ...] = Field(
         ("val/ccp_upper", "val/ccp_fullbody", "val/voc_person"),
         min_length=1,
-        description="sets to measure on; the first decides which weights are best",
+        description="sets to measure on, the first counting twice; a folder of pictures alone is of empty rooms",
     )
     terms: dict[str, str] = Field({}, description="set → licence or terms of its pictures, for the model card")
     init: Path | None = Field(None, description="weights file to start from, as for fine-tuning; default: anew")
@@ -69,6 +69,12 @@ class TrainConfig(BaseModel):
     style: Literal["webcam", "natural"] = Field(
         "webcam",
         description="people: pictures changed to what webcams make of them and set into rooms, or nearly as they are",
+    )
+    composited: float | None = Field(
+        None, ge=0, le=1, description="people: share of them that is set into other rooms; default: the style's"
+    )
+    negatives: float | None = Field(
+        None, ge=0, le=1, description="people: share of the pictures that are rooms without any; default: the style's"
     )
     precision: Literal["bf16", "f32"] = Field(
         "bf16", description="people: type of the network's layers; depthwise ones are far quicker in f32 on a CPU"

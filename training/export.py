@@ -18,7 +18,8 @@ BEST = "best.safetensors"  # what a run leaves beside its checkpoint
 
 def run_export(source: Path, target: Path, name: str | None = None) -> str:
     """Write `target`, .safetensors or .xml, from a run's folder or checkpoint.pt, a .safetensors, a torchvision .pth
-    of the network `name`, or MediaPipe's Selfie as .onnx; a sentence on what was written. Raises DataError, WeightsError, EngineError.
+    of the network `name`, or MediaPipe's Selfie as .onnx; a sentence on what was written. Raises DataError,
+    WeightsError, EngineError.
     """
     if target.suffix not in {".safetensors", ".xml"}:
         raise DataError(f"{target} can't be written: its name must end with .safetensors or .xml")

@@ -1,7 +1,8 @@
 """How good masks are. Means are taken over the pixels of a whole set: one confusion matrix, no average of averages."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import cv2
@@ -15,6 +16,9 @@ from training.data import VOID
 Mask = NDArray[Any]  # uint8 (H, W), 255 = person; or bool
 
 BOUNDARY = 0.02  # of the picture's diagonal: 10 to 12 pixels where the short side has 320
+STRAY = 0.005  # share of a picture that is kept far from everybody, from which on it counts as one with stray parts
+MISSING = 0.01  # share of a picture that is lost deep inside people, from which on it counts as one with missing parts
+SPOILS, SHOWS = 0.2, 0.5  # what such pictures, and empty rooms of which something is kept, weigh in the choice
 COLLAPSED = 0.98  # share of the pixels predicted as one class from which on a network has learnt nothing
 
 
@@ -82,7 +86,8 @@ def core(mask: Mask, width: int) -> Mask:
 @dataclass
 class Score:
     """Figures of a set at threshold 0.5. `holes` counts the pixels deep inside people, `leaks` those deep inside the
-    background: farther from the true contour than the band of boundary IoU, which judges the rest.
+    background: farther from the true contour than the band of boundary IoU, which judges the rest. `stray` and
+    `missing` are the same, picture by picture, as shares of the picture.
     """
 
     area: Confusion
@@ -92,6 +97,8 @@ class Score:
     pictures: int = 0
     people: int = 0  # pictures that show somebody
     iou_sum: float = 0.0  # of the IoU of each of these
+    stray: list[float] = field(default_factory=list)
+    missing: list[float] = field(default_factory=list)
 
     @classmethod
     def empty(cls) -> "Score":
@@ -110,6 +117,8 @@ class Score:
         inside, outside = core(truth, width), core(~truth & known, width)
         self.holes.add(predicted[inside], truth[inside])
         self.leaks.add(predicted[outside], truth[outside])
+        self.stray.append(float(np.mean(predicted & outside)))
+        self.missing.append(float(np.mean(inside & ~predicted)))
         self.pictures += 1
         if truth.any():
             self.people += 1
@@ -124,9 +133,15 @@ class Score:
         self.pictures += other.pictures
         self.people += other.people
         self.iou_sum += other.iou_sum
+        self.stray += other.stray
+        self.missing += other.missing
 
     def report(self) -> dict[str, float]:
-        """Named figures, rounded to four places, rates of holes and leaks to five."""
+        """Named figures, rounded to four places, rates to five. Where no picture shows anybody, as of empty rooms, they
+        tell only what is kept.
+        """
+        if not self.people:
+            return of_pictures("kept", self.stray, STRAY) | {"pictures": self.pictures}
         figures = {
             "iou": self.area.iou,
             "boundary_iou": self.boundary.iou,
@@ -140,8 +155,41 @@ class Score:
         return (
             {name: round(value, 4) for name, value in figures.items()}
             | {name: round(value, 5) for name, value in rates.items()}
+            | of_pictures("stray", self.stray, STRAY)
+            | of_pictures("missing", self.missing, MISSING)
             | {"pictures": self.pictures}
         )
+
+
+def of_pictures(name: str, shares: Sequence[float], least: float) -> dict[str, float]:
+    """The mean and the 95th percentile of a share of each picture, and how many pictures have more than `least`."""
+    mean, high = (float(np.mean(shares)), float(np.quantile(shares, 0.95))) if shares else (0.0, 0.0)
+    return {
+        f"{name}_rate": round(mean, 5),
+        f"{name}_rate_95": round(high, 5),
+        f"{name}_pictures": sum(share > least for share in shares),
+    }
+
+
+def choice(report: Mapping[str, Mapping[str, float]]) -> float:
+    """One number by which the weights of a run are chosen, from the reports of its validation sets; more is better:
+
+        mean of (IoU + boundary IoU) / 2
+        − 0.2 · share of pictures with stray parts − 0.2 · share of pictures with missing parts
+        − 0.5 · share of empty rooms of which something is kept
+
+    Means and shares are those of each set with people, averaged over these, the first counting twice; the last is
+    that of each set of empty rooms, averaged over those. Without sets of a kind its part is 0.
+    """
+    people = [part for part in report.values() if "boundary_iou" in part]
+    rooms = [part for part in report.values() if "kept_pictures" in part]
+    good = [
+        (part["iou"] + part["boundary_iou"]) / 2
+        - SPOILS * (part["stray_pictures"] + part["missing_pictures"]) / max(1, part["pictures"])
+        for part in people
+    ]
+    shown = [part["kept_pictures"] / max(1, part["pictures"]) for part in rooms]
+    return float(sum(good[:1] + good) / max(1, len(good) + 1) - SHOWS * sum(shown) / max(1, len(shown)))
 
 
 class ClassConfusion:

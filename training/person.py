@@ -1,5 +1,6 @@
 """The task of the networks that find people in front of webcams, from pictures with masks."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,16 @@ from segnet.architectures import LightConfig, SelfieConfig
 from segnet.inference import Segmenter
 from segnet.weights import WeightsInfo
 from training.config import TrainConfig
-from training.data import Batches, find_pairs, load_album
+from training.data import Batches, load_album
 from training.draws import STYLES
 from training.evaluate import evaluate, final_report
 from training.group import Group
 from training.losses import segmentation_loss
 from training.memory import previous_masks
+from training.metrics import choice
 from training.ondevice import DeviceBatches
 from training.predictions import by_network
+from training.rooms import find_set
 from training.sheets import write_sheets
 from training.task import Report, Task
 
@@ -35,11 +38,13 @@ NEW = {
 def person_task(config: TrainConfig, start: WeightsInfo | None, group: Group) -> Task:
     """The pictures of `config` for the network that `start` describes, or for a new one. Raises DataError."""
     info = start or NEW[config.network]
-    album = load_album(config.data, config.sets, config.rooms, info.input_sizes, STYLES[config.style])
+    given = {"composited": config.composited, "negatives": config.negatives}
+    style = replace(STYLES[config.style], **{name: share for name, share in given.items() if share is not None})
+    album = load_album(config.data, config.sets, config.rooms, info.input_sizes, style)
     share = (config.batch, config.steps, config.seed, group.rank, group.world)
     on_device = config.prepare == "device"
     batches = DeviceBatches(album, group.device, *share) if on_device else Batches(album, *share)
-    validation = {name: find_pairs(config.data / name) for name in config.validation}
+    validation = {name: find_set(config.data / name) for name in config.validation}
     # A bad one is told of now, not at the first measurement; and a GPU makes a graph for each size, and keeps few.
     by_size = {name: sorted(pairs, key=lambda pair: pair.load().mask.shape) for name, pairs in validation.items()}
 
@@ -57,15 +62,8 @@ def person_task(config: TrainConfig, start: WeightsInfo | None, group: Group) ->
         make = partial(Segmenter, network, info, engine="torch", device="cpu")
         return final_report(lambda size: make(size=size), validation, info.input_sizes)
 
-    return Task(
-        info,
-        batches,
-        album.files,
-        partial(person_loss, PRECISIONS[config.precision]),
-        measure,
-        (config.validation[0], "iou"),
-        finish,
-    )
+    loss = partial(person_loss, PRECISIONS[config.precision])
+    return Task(info, batches, album.files, loss, measure, choice, finish)
 
 
 def person_loss(

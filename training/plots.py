@@ -22,6 +22,7 @@ PANELS = {  # figure → how a panel of it is titled, in the order in which they
     "boundary_iou": "boundary IoU",
     "hole_rate": "holes in people",
     "leak_rate": "background shown",
+    "kept_rate": "kept of empty rooms",
 }
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito: told apart by everybody
 GREY = "#555555"

@@ -10,6 +10,7 @@ import numpy as np
 
 from training.data import MASK_VOID, DataError, Pair, Pixels
 from training.metrics import Mask
+from training.rooms import Room
 
 
 class Segments(Protocol):
@@ -44,14 +45,14 @@ Find = Callable[[Seen], Mask]  # → soft mask, float32 (H, W), 0 to 1, at the p
 
 
 def look(pair: Pair) -> Seen:
-    """Read a pair. Raises DataError, also for a mask that shows nobody: VOC alone has pictures without people."""
+    """Read a pair. Raises DataError, also for a mask that shows nobody, but in VOC."""
     picture = pair.load()
     known = picture.mask != MASK_VOID if pair.voc else np.ones(picture.mask.shape, bool)
     truth = (picture.mask > 127) & known
-    if not truth.any() and not pair.voc:
+    if not truth.any() and not (pair.voc or isinstance(pair, Room)):
         raise DataError(
             f"{pair.mask} shows nobody: its highest value is {picture.mask.max()}; in masks 255 is person, and a "
-            "picture without people can't be measured"
+            "picture without people is measured without a mask, in a folder of empty rooms"
         )
     return Seen(pair.name, picture.image, truth, known)
 

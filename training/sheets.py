@@ -25,18 +25,21 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def write_sheets(find: Find, pairs: Sequence[Pair], folder: Path, name: str) -> list[Path]:
-    """Write `folder`/NAME-worst.jpg and NAME-best.jpg, by the IoU of each picture that shows somebody; the paths.
-    Raises DataError.
+    """Write `folder`/NAME-worst.jpg and NAME-best.jpg, by the IoU of each picture that shows somebody, or, of
+    empty rooms, by the share that is kept; the paths. Raises DataError.
     """
-    shown = zip(pairs, scores(find, pairs, name), strict=True)
-    ranked = sorted(((s.area.iou, i, pair) for i, (pair, (_, s)) in enumerate(shown) if s.people), key=lambda r: r[:2])
+    shown = [(pair, score) for pair, (_, score) in zip(pairs, scores(find, pairs, name), strict=True)]
+    if people := [(score.area.iou, f"IoU {score.area.iou:.3f}", pair) for pair, score in shown if score.people]:
+        ranked = sorted(people, key=lambda one: one[0])
+    else:
+        ranked = sorted(((-s.stray[0], f"kept {s.stray[0]:.1%}", pair) for pair, s in shown), key=lambda one: one[0])
     paths = []
     for title, part in (("worst", ranked[:COUNT]), ("best", ranked[::-1][:COUNT])):
         path = folder / f"{name.replace('/', '-')}-{title}.jpg"
         strips = []
-        for iou, _, pair in part:
+        for _, figure, pair in part:
             seen = look(pair)
-            strips.append((tiles_of(seen, find(seen)), f"{pair.image.name}   IoU {iou:.3f}"))
+            strips.append((tiles_of(seen, find(seen)), f"{pair.image.name}   {figure}"))
         page = sheet(strips, f"{name}: the {len(part)} {title} of {len(ranked)} pictures")
         folder.mkdir(parents=True, exist_ok=True)
         page.save(path, quality=92)

@@ -1,6 +1,6 @@
 """Figures as tables that people read, in a terminal and in Markdown."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from segnet.markdown import aligned
@@ -29,18 +29,65 @@ COLUMNS = {
     "flicker": "flicker",
     "settled": "settled",
 }
+FAR_COLUMNS = {
+    "pictures": "pictures",
+    "stray_pictures": "with stray parts",
+    "stray_rate": "stray",
+    "stray_rate_95": "95th percentile",
+    "missing_pictures": "with missing parts",
+    "missing_rate": "missing",
+    "missing_rate_95": "95th percentile",
+}
+ROOM_COLUMNS = {
+    "pictures": "empty rooms",
+    "kept_pictures": "something kept",
+    "kept_share": "share of the rooms",
+    "kept_rate": "kept of a room",
+    "kept_rate_95": "95th percentile",
+}
+FAR_HOW = (
+    "Stray parts: more than 0.5 % of the picture is shown though it is farther from every person than that band; "
+    "missing parts: more than 1 % is blurred though it is deeper inside; something of an empty room: more than 0.5 % "
+    "of it. Beside the number of such pictures: the mean and the 95th percentile of that share over a set."
+)
 CLASS = "iou_"  # how a class report names the figure of one class
 
 
 def table(report: Figures) -> str:
     """A report as aligned Markdown, with a line on how the means are taken."""
     sets: dict[str, Figures] = report["sets"]
-    columns = [key for key in COLUMNS if any(key in figures for figures in sets.values())]
-    rows = [["set", *(COLUMNS[key] for key in columns)]]
-    rows += [[name, *(tell(key, figures.get(key)) for key in columns)] for name, figures in sets.items()]
     size = f" at {report['size'][0]}×{report['size'][1]}" if "size" in report else ""
     title = f"{report.get('weights') or report.get('predictions')}{size}"
-    return "\n".join([title, "", *aligned(rows), *by_class(sets), "", HOW])
+    lines = measured(["set"], [([name], figures) for name, figures in sets.items()])
+    return "\n".join([title, "", *lines, *by_class(sets), "", " ".join([HOW, *far_how(sets.values())])])
+
+
+def measured(heads: Sequence[str], sets: Sequence[tuple[Sequence[str], Figures]]) -> list[str]:
+    """Tables of (what is measured, told in as many words as `heads` has, its figures): of people, of the mistakes far
+    from their contours, and of empty rooms; those that there are.
+    """
+    lines: list[str] = []
+    for titles in (COLUMNS, FAR_COLUMNS, ROOM_COLUMNS):
+        own = titles.keys() - {"pictures"}
+        told = [(words, shares(figures)) for words, figures in sets if own & figures.keys()]
+        columns = [key for key in titles if any(key in figures for _, figures in told)]
+        rows = [[*words, *(tell(key, figures.get(key)) for key in columns)] for words, figures in told]
+        if rows:
+            grid = aligned([[*heads, *(titles[key] for key in columns)], *rows], words=len(heads))
+            lines += [*([""] if lines else []), *grid]
+    return lines
+
+
+def shares(figures: Figures) -> Figures:
+    """Figures with the share of the empty rooms of which something is kept, if they are of rooms."""
+    if "kept_pictures" not in figures:
+        return figures
+    return figures | {"kept_share": figures["kept_pictures"] / max(1, figures["pictures"])}
+
+
+def far_how(sets: Iterable[Figures]) -> list[str]:
+    """What stray, missing and kept parts are, where figures of them are told."""
+    return [FAR_HOW] if any({"stray_rate", "kept_rate"} & figures.keys() for figures in sets) else []
 
 
 def by_class(sets: Mapping[str, Figures]) -> list[str]:
@@ -55,8 +102,10 @@ def tell(key: str, value: float | None) -> str:
     """A figure as people read it: rates in per cent, flicker with four places, counts whole."""
     if value is None:
         return ""
-    if key == "pictures":
+    if key.endswith("pictures"):
         return f"{value}"
-    if key.endswith("_rate"):
+    if key == "kept_share":
+        return f"{value:.1%}"
+    if "_rate" in key:
         return f"{value:.2%}"
     return f"{value:.4f}" if key in {"flicker", "settled"} else f"{value:.3f}"

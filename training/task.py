@@ -30,8 +30,8 @@ class Task:
     "total". Runs the network inside torch.autocast(device, bfloat16)."""
     measure: Callable[[nn.Module], Report]
     """Called with the averaged network."""
-    choose: tuple[str, str]
-    """The set and the figure that decide which weights are best; more is better."""
+    choose: Callable[[Report], float]
+    """The figure that decides which weights are best; more is better."""
     finish: Callable[[nn.Module, Path], dict[str, Any]]
     """Called with the best network and the run's folder at the end: all figures there are, for the weights file; writes
     contact sheets."""

@@ -100,12 +100,13 @@ def run(config: TrainConfig, group: Group) -> Path:
             pace(step)
             if group.leads and measures:
                 report = task.measure(average)
-                progress.write(f"step {step}: {summary(report)}{collapse(report)}")
+                chosen = task.choose(report)
+                progress.write(f"step {step}: chosen by {chosen:.4f}; {summary(report)}{collapse(report)}")
                 note(step, loss, report)
                 write_row(config.out / "metrics.csv", step, float(loss["total"]), report)
                 plot_curves(config.out / "metrics.csv", config.out / "curves.png")
                 about = replace(task.info, metrics=report, training=training | {"step": step})
-                best = keep_best(best_path, average, about, task.choose, best)
+                best = keep_best(best_path, average, about, chosen, best)
             stop = group.any(interrupted())
             if stop:
                 check(broken)
@@ -165,10 +166,8 @@ def check(broken: Tensor) -> None:
         )
 
 
-def keep_best(path: Path, network: nn.Module, info: WeightsInfo, choose: tuple[str, str], best: float) -> float:
-    """Write the weights if their figures are no worse than the best so far; the best figure."""
-    name, figure = choose
-    now = float(info.metrics[name][figure])
+def keep_best(path: Path, network: nn.Module, info: WeightsInfo, now: float, best: float) -> float:
+    """Write the weights if `now`, the figure that decides, is no worse than the best so far; the best."""
     if now >= best:
         save_weights(path, network.state_dict(), info)
     return max(now, best)

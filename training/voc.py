@@ -59,7 +59,7 @@ def voc_task(config: TrainConfig, start: WeightsInfo | None, rank: int, world: i
         return measure(network)
 
     loss = partial(voc_loss, weights=weights)
-    return Task(info, batches, files, loss, measure, (config.validation[0], "miou"), finish)
+    return Task(info, batches, files, loss, measure, lambda report: report[config.validation[0]]["miou"], finish)
 
 
 def new_info(config: TrainConfig) -> WeightsInfo:

@@ -3,7 +3,7 @@ picture, and the picture is downloaded. The host waits once, at the end.
 
 The shapes are those of one size of frame and one network. What changes from frame to frame is in memory that the graph
 reads: the frame, the blur's strength, and what the network remembers. Nothing leaves the device but the picture and
-four figures, by which the host tells why all of it is blurred, if it is. On a CPU the same code runs step by step, for
+six figures, by which the host tells why all of it is blurred, if it is. On a CPU the same code runs step by step, for
 the tests.
 """
 
@@ -58,7 +58,7 @@ class Frames:
         i420 = height * 3 // 2, width
         self._inlet = torch.zeros((height, width, 2) if packed else i420, dtype=torch.uint8, pin_memory=cuda)
         self._outlet = torch.zeros(i420, dtype=torch.uint8, pin_memory=cuda)
-        self._told = torch.zeros(4, pin_memory=cuda)
+        self._told = torch.zeros(6, pin_memory=cuda)
         self._frame, self._shown, self._figures = (t.to(device) for t in (self._inlet, self._outlet, self._told))
         self._previous = torch.full((1, 1, *shape), UNKNOWN, device=device)
         self._thumbnail = torch.zeros((3, *THUMBNAIL[::-1]), device=device)
@@ -150,10 +150,10 @@ def take_own_stream() -> None:
         torch.cuda.set_stream(torch.cuda.Stream())  # type: ignore[no-untyped-call]
 
 
-def why_not(low: float, high: float, doubtful: float, kept: float) -> str:
-    """Why all of a picture was blurred, by the four figures of its mask; "" where it was not."""
+def why_not(*figures: float) -> str:
+    """Why all of a picture was blurred, by the six figures of its mask; "" where it was not."""
     try:
-        demand(low, high, doubtful, kept)
+        demand(*figures)
     except MaskError as reason:
         return f"{reason}; the whole picture is blurred"
     return ""

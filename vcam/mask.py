@@ -12,9 +12,13 @@ from vcam.frame import RawFrame, size_of
 from vcam.yuv import small_rgb
 
 LOW, HIGH = 0.3, 0.65  # below: background, above: person, between: a soft edge
-MOST = 0.9  # share of the picture that a person may cover; more is taken for a failure
-UNDECIDED = 0.3  # share of the picture that may be neither; more is taken for a failure
-HOLE = 0.005  # share of the picture that a hole may cover to be filled
+MOST = 0.9  # share of the picture that a person may cover; more must look like a face that fills the picture
+CLEAR = 0.1  # share of the picture about which the network may then be undecided
+SURE = 0.01  # share of the picture that it must then be sure to be room: the failure to refuse sees none
+# Share of the picture that may be neither; more is taken for a failure. A network that is in this much doubt is so of a
+# room no less than of hands held before the face, and noise, or a slope from 0 to 1, is in little more.
+UNDECIDED = 0.3
+HOLE = 0.005  # share of the picture that a hole may cover to be filled; of its middle, that a face may leave out
 FILLS = 8  # areas of background that are told one by one; of more, as noise has, all at once
 FLAT = 0.01  # a mask that varies less than this over the picture says nothing
 CUT = 24  # mean change of a thumbnail, in grey levels, from which the frame before says nothing of this one
@@ -106,17 +110,28 @@ def check(soft: NDArray[Any], size: tuple[int, int], sequence: int) -> FrameMask
     if type(soft) is not np.ndarray or soft.dtype != np.float32 or soft.shape != size[::-1]:
         raise MaskError(f"the network gave {getattr(soft, 'dtype', type(soft))} {getattr(soft, 'shape', '')}")
     background, less = soft <= LOW, soft < HIGH
-    doubtful = (np.count_nonzero(less) - np.count_nonzero(background)) / soft.size
+    room, beside = np.count_nonzero(background) / soft.size, float(middle(less).mean())
+    doubtful = np.count_nonzero(less) / soft.size - room
     alpha = fill_doubtful_holes(soft, background, less) - np.float32(LOW)
     alpha *= np.float32(1 / (HIGH - LOW))
     np.clip(alpha, 0.0, 1.0, out=alpha)
-    demand(float(soft.min()), float(soft.max()), doubtful, float(alpha.mean()))
+    demand(float(soft.min()), float(soft.max()), doubtful, float(alpha.mean()), room, beside)
     return FrameMask(alpha, sequence)
 
 
-def demand(low: float, high: float, doubtful: float, kept: float) -> None:
-    """Raise MaskError where these are not the figures of a mask: lowest and highest value of the network's answer, and
-    the shares of the picture that it is undecided about and that it takes for a person.
+def middle(plane: Any) -> Any:
+    """What a face that fills the picture covers of (H, W) for certain: all but a quarter above and at either side."""
+    height, width = plane.shape
+    return plane[height // 4 :, width // 4 : width - width // 4]
+
+
+def demand(low: float, high: float, doubtful: float, kept: float, room: float, beside: float) -> None:
+    """Raise MaskError where these are not the figures of a mask: lowest and highest value of the network's answer, the
+    shares of the picture that it is undecided about, that it takes for a person and that it is sure to be room, and
+    the share of the middle that it does not surely take for a person.
+
+    A network that fails takes everything for a person, and so does a good one, almost, of a face before the lens. This
+    one still sees the room in a corner, is undecided along the contour only, and has all of the middle.
     """
     if not 0.0 <= low <= high <= 1.0:  # not true of NaN either
         raise MaskError(f"the network gave values from {low} to {high}")
@@ -124,7 +139,7 @@ def demand(low: float, high: float, doubtful: float, kept: float) -> None:
         raise MaskError(f"the network gave {high:.2f} for the whole picture")
     if doubtful > UNDECIDED:
         raise MaskError(f"the network is undecided about {doubtful:.0%} of the picture")
-    if kept > MOST:
+    if kept > MOST and not (doubtful <= CLEAR and room >= SURE and beside <= HOLE):
         raise MaskError(f"the network took {kept:.0%} of the picture for a person")
 
 

@@ -134,15 +134,17 @@ def rgb(luma: Tensor, colour: Tensor) -> Tensor:
 
 def checked(soft: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """vcam.mask.check: the network's answer (h, w), whatever it holds, as a mask (h, w); whether it is a good one; and
-    the figures (4,) that vcam.mask.demand takes. Where it is not good, the mask is 0 everywhere and keeps nothing.
+    the figures (6,) that vcam.mask.demand takes. Where it is not good, the mask is 0 everywhere and keeps nothing.
     """
     low, high = soft.amin(), soft.amax()  # NaN where there is one
     doubtful = ((soft > mask.LOW) & (soft < mask.HIGH)).float().mean()
     alpha = ((filled(soft) - mask.LOW) / (mask.HIGH - mask.LOW)).clamp(0, 1)
     kept = alpha.mean()
+    room, beside = (soft <= mask.LOW).float().mean(), (mask.middle(soft) < mask.HIGH).float().mean()
+    fills = (doubtful <= mask.CLEAR) & (room >= mask.SURE) & (beside <= mask.HOLE)
     good = (low >= 0) & (high <= 1) & ~((high - low < mask.FLAT) & (high > mask.LOW))
-    good = good & (doubtful <= mask.UNDECIDED) & (kept <= mask.MOST)
-    return torch.where(good, alpha, 0.0), good, torch.stack((low, high, doubtful, kept))
+    good = good & (doubtful <= mask.UNDECIDED) & ((kept <= mask.MOST) | fills)
+    return torch.where(good, alpha, 0.0), good, torch.stack((low, high, doubtful, kept, room, beside))
 
 
 def filled(soft: Tensor) -> Tensor:

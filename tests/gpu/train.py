@@ -1,0 +1,44 @@
+"""`python -m tests.gpu.train DATA OUT STEPS`: the recipe of the shipped weights in variants beside each other on one GPU,
+each for so many steps; OUT/NAME.tar has what each left. Small networks leave most of a GPU idle when alone.
+"""
+
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+VARIANTS = {
+    "strong": ["--learning-rate", "1e-3"],
+    "gentle": ["--learning-rate", "3e-4", "--anchor", "5e-5"],
+    "composed": ["--learning-rate", "6e-4", "--composited", "0.15"],
+}
+
+
+def start(name, data, out, init, steps, more):
+    folder = out / name
+    words = ["-m", "training", "train", "--config", "training/recipes/selfie.toml", "--data", data, "--init", init]
+    words += ["--out", folder, "--steps", steps, "--evaluate-every", max(1, steps // 3), "--thorough", "false"]
+    words += ["--threads", 4, *VARIANTS[name], *more]
+    log = (out / f"{name}.log").open("w")
+    return subprocess.Popen([sys.executable, *map(str, words)], cwd=ROOT, stdout=log, stderr=log)
+
+
+def main():
+    data, out, init, steps, *more = sys.argv[1:]
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    runs = {name: start(name, data, out, init, int(steps), more) for name in VARIANTS}
+    for name, run in runs.items():
+        code = run.wait()
+        lines = (out / f"{name}.log").read_text(errors="replace").replace("\r", "\n").splitlines()
+        print(f"{name}: exit code {code} after {time.monotonic() - began:.0f} s", *lines[-12:], sep="\n", flush=True)
+        with tarfile.open(out / f"{name}.tar", "w") as tar:
+            if (out / name).is_dir():
+                tar.add(out / name, name)
+
+
+if __name__ == "__main__":
+    main()
