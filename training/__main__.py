@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_settings import CliApp, CliPositionalArg, CliSubCommand, SettingsError
 
+from segnet.architectures import SelfieConfig
 from segnet.classes import ClassError
 from segnet.engines import EngineError
 from segnet.weights import DEFAULT, WeightsError
@@ -71,21 +72,30 @@ class Evaluate(BaseModel):
 
 
 class Export(BaseModel):
-    """Write weights in another form: .safetensors for the service, .xml for OpenVINO. Takes this program's files and
-    torchvision's .pth.
+    """Write weights in another form: .safetensors for the service, .xml for OpenVINO. Takes this program's files,
+    torchvision's .pth and MediaPipe's Selfie as .onnx.
     """
 
     source: CliPositionalArg[Path] = Field(
-        description="a run's folder, a .safetensors, a torchvision .pth, or deeplabv3_resnet50 or the like to download"
+        description="a run's folder, a .safetensors, a torchvision .pth, Selfie's .onnx, or deeplabv3_resnet50 or the "
+        "like to download"
     )
     target: CliPositionalArg[Path] = Field(description="file to write, .safetensors or .xml")
     name: str | None = Field(None, description="the network of a .pth, such as deeplabv3_resnet50")
+    refine: tuple[int, int, int] = Field(
+        (0, 0, 0), description="Selfie: channels within new refinements at 1/16, 1/8, 1/4, to be trained; 0: none"
+    )
+    depth: int = Field(1, ge=1, le=8, description="Selfie: how many refinements at 1/16, one after the other")
+    input_sizes: tuple[tuple[int, int], ...] | None = Field(
+        None, description="Selfie: widths and heights for pictures of 16:9, the default first; multiples of 16"
+    )
 
     def cli_cmd(self) -> None:
         """Write, and say what."""
         from training.export import run_export
 
-        print(run_export(self.source, self.target, self.name))
+        selfie = SelfieConfig(self.refine, self.depth)
+        print(run_export(self.source, self.target, self.name, selfie, self.input_sizes))
 
 
 class Card(BaseModel):

@@ -1,10 +1,11 @@
 """Weights in another form: as one file for the service, or as a network that OpenVINO reads without this program."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor, nn
 
-from segnet.architectures import TORCHVISION, UNKNOWN
+from segnet.architectures import TORCHVISION, UNKNOWN, SelfieConfig
 from segnet.classes import BACKGROUND
 from segnet.engines import converted, import_openvino, shaped
 from segnet.maskmodel import MaskModel
@@ -16,10 +17,16 @@ from training.selfie_onnx import convert_onnx
 BEST = "best.safetensors"  # what a run leaves beside its checkpoint
 
 
-def run_export(source: Path, target: Path, name: str | None = None) -> str:
+def run_export(
+    source: Path,
+    target: Path,
+    name: str | None = None,
+    selfie: SelfieConfig | None = None,
+    sizes: tuple[tuple[int, int], ...] | None = None,
+) -> str:
     """Write `target`, .safetensors or .xml, from a run's folder or checkpoint.pt, a .safetensors, a torchvision .pth
-    of the network `name`, or MediaPipe's Selfie as .onnx; a sentence on what was written. Raises DataError,
-    WeightsError, EngineError.
+    of the network `name`, or MediaPipe's Selfie as .onnx, which gets the refinements of `selfie` and input `sizes`; a
+    sentence on what was written. Raises DataError, WeightsError, EngineError.
     """
     if target.suffix not in {".safetensors", ".xml"}:
         raise DataError(f"{target} can't be written: its name must end with .safetensors or .xml")
@@ -27,7 +34,11 @@ def run_export(source: Path, target: Path, name: str | None = None) -> str:
     for path in files:
         if path.exists():
             raise DataError(f"{path} exists; choose another name, or remove it first")
-    network, info = read(source if str(source) in TORCHVISION else found(source), name)
+    if source.suffix == ".onnx":
+        network, info = convert_onnx(found(source), selfie or SelfieConfig())
+        info = replace(info, input_sizes=sizes or info.input_sizes)
+    else:
+        network, info = read(source if str(source) in TORCHVISION else found(source), name)
     if target.suffix == ".xml":
         what = write_openvino(network, info, target)
     else:
@@ -40,8 +51,6 @@ def read(source: Path, name: str | None) -> tuple[nn.Module, WeightsInfo]:
     """The network of a file. Raises DataError, WeightsError."""
     if source.suffix == ".safetensors":
         return load_weights(source)
-    if source.suffix == ".onnx":
-        return convert_onnx(source)
     if str(source) in TORCHVISION:
         return loaded(convert(None, str(source)))
     if name is None:

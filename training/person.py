@@ -30,7 +30,7 @@ PRECISIONS = {"bf16": torch.bfloat16, "f32": torch.float32}
 NEW = {
     "light": WeightsInfo("light", LightConfig()),
     "selfie": WeightsInfo(
-        "selfie", SelfieConfig(), input_sizes=((320, 192), (384, 224)), mean=(0, 0, 0), std=(1, 1, 1)
+        "selfie", SelfieConfig(), input_sizes=((320, 176), (384, 224)), mean=(0, 0, 0), std=(1, 1, 1)
     ),
 }
 
@@ -38,8 +38,9 @@ NEW = {
 def person_task(config: TrainConfig, start: WeightsInfo | None, group: Group) -> Task:
     """The pictures of `config` for the network that `start` describes, or for a new one. Raises DataError."""
     info = start or NEW[config.network]
-    given = {"composited": config.composited, "negatives": config.negatives}
-    style = replace(STYLES[config.style], **{name: share for name, share in given.items() if share is not None})
+    style = STYLES[config.style]
+    style = style if config.composited is None else replace(style, composited=config.composited)
+    style = style if config.negatives is None else replace(style, negatives=config.negatives)
     album = load_album(config.data, config.sets, config.rooms, info.input_sizes, style)
     share = (config.batch, config.steps, config.seed, group.rank, group.world)
     on_device = config.prepare == "device"

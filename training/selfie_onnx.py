@@ -15,7 +15,7 @@ from segnet.engines import import_openvino, openvino_core
 from segnet.selfie import SelfieNet
 from segnet.weights import WeightsError, WeightsInfo
 
-INPUT_SIZES = ((320, 192), (384, 224))  # where it finds contours best for its time, and finer
+INPUT_SIZES = ((320, 176), (384, 224))  # where it finds contours best for its time, and finer
 SIDE = 256  # pixels of the pictures that the ONNX file takes
 CONVOLUTIONS = ("Convolution", "GroupConvolution", "ConvolutionBackpropData")
 ALIKE = 1e-4  # most by which a probability may differ
@@ -23,7 +23,7 @@ ORIGIN = "MediaPipe Selfie Segmentation, general (Google, Apache-2.0), its ONNX 
 MEMORY_STARTS = -3.0  # logit of how much of the last mask is kept before the memory is trained: 4 % of what it may
 
 
-def convert_onnx(path: Path, config: SelfieConfig | None = None) -> tuple[nn.Module, WeightsInfo]:
+def convert_onnx(path: Path, config: SelfieConfig) -> tuple[nn.Module, WeightsInfo]:
     """The network of an ONNX file of MediaPipe's Selfie, general, with the refinements of `config`, which do nothing
     yet, and a memory that keeps next to nothing until it is trained; and its description. Raises WeightsError.
     """
@@ -34,7 +34,8 @@ def convert_onnx(path: Path, config: SelfieConfig | None = None) -> tuple[nn.Mod
         raise WeightsError(f"{path} can't be read: {error.strerror}; name the ONNX file itself") from None
     except RuntimeError as error:
         raise WeightsError(f"{path} is not a readable ONNX file: {str(error).strip().splitlines()[-1]:.200}") from None
-    network = quiet(SelfieNet(config or SelfieConfig()))
+    torch.manual_seed(0)  # the refinements' first weights
+    network = quiet(SelfieNet(config))
     try:
         fill(network, convolutions(theirs))
         apart = difference(network, theirs)

@@ -1,5 +1,5 @@
-"""`python -m tests.gpu.train DATA OUT STEPS`: the recipe of the shipped weights in variants beside each other on one GPU,
-each for so many steps; OUT/NAME.tar has what each left. Small networks leave most of a GPU idle when alone.
+"""`python -m tests.gpu.train DATA OUT START.safetensors STEPS`: the recipe of the shipped weights in variants at once on
+one GPU, each for so many steps; OUT/NAME.tar has what each left. A small network alone leaves a GPU idle.
 """
 
 import subprocess
@@ -19,7 +19,7 @@ VARIANTS = {
 def start(name, data, out, init, steps, more):
     folder = out / name
     words = ["-m", "training", "train", "--config", "training/recipes/selfie.toml", "--data", data, "--init", init]
-    words += ["--out", folder, "--steps", steps, "--evaluate-every", max(1, steps // 3), "--thorough", "false"]
+    words += ["--out", folder, "--steps", steps, "--evaluate-every", max(1, steps // 3), "--no-thorough"]
     words += ["--threads", 4, *VARIANTS[name], *more]
     log = (out / f"{name}.log").open("w")
     return subprocess.Popen([sys.executable, *map(str, words)], cwd=ROOT, stdout=log, stderr=log)
