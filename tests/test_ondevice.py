@@ -68,7 +68,7 @@ def both(album, galleries, draws):
         augment.augment(album.people[one.person], album.rooms[one.room], one, SIZE, np.random.default_rng(0))
         for one in map(draws.each, range(N))
     ]
-    images, masks = augment_all(*galleries, on_device(draws, CPU), SIZE, torch.Generator().manual_seed(0))
+    images, masks = augment_all(*galleries, draws, on_device(draws, CPU), SIZE, torch.Generator().manual_seed(0))
     theirs = np.stack([picture.image for picture in made]), np.stack([picture.mask for picture in made])
     return theirs, (images.permute(0, 2, 3, 1).numpy(), masks[:, 0].numpy())
 

@@ -22,6 +22,7 @@ from training.draws import STYLES, Draws, Size, Style, draw, outline
 Pixels = NDArray[Any]  # uint8 (H, W, 3) RGB, or (H, W) for masks
 
 ASPECTS = {16 / 9: 0.31, 4 / 3: 0.25, 3 / 4: 0.26, 1.0: 0.18}  # webcams are 16:9 and 4:3, pictures also upright
+SIZES = ((256, 144), (320, 192))  # input sizes of the light network
 FIRST_SIZE = 0.78  # share of the batches that have the area of the network's first input size; the last has the others
 
 VOID = 255  # in VOC's label pictures: the rim that nobody labelled, which counts nowhere (Everingham et al. 2010, §2)
@@ -128,8 +129,8 @@ class Index:
     chances: NDArray[Any]  # float64 (people,), how often each is drawn; they add up to 1
     outlines: NDArray[Any]  # OUTLINE (people,)
     rooms: NDArray[Any]  # int (rooms, 2), width and height
-    sizes: tuple[Size, ...]  # the network's input sizes
-    style: Style
+    sizes: tuple[Size, ...] = SIZES  # the network's input sizes
+    style: Style = STYLES["webcam"]
 
     def draw(self, batch: int, seed: int, step: int) -> tuple[Size, Draws]:
         """Width and height of batch number `step`, and what is done to its pictures."""
@@ -141,7 +142,7 @@ class Index:
 
 
 def load_album(
-    root: Path, sets: dict[str, float], rooms: str, sizes: tuple[Size, ...], style: Style = STYLES["webcam"]
+    root: Path, sets: dict[str, float], rooms: str, sizes: tuple[Size, ...] = SIZES, style: Style = STYLES["webcam"]
 ) -> Album:
     """The pictures of sets and rooms below `root`. `sets` maps each to how often its pictures are drawn, relative to
     the others; `sizes` are the network's input sizes, of which batches have the areas. Raises DataError.

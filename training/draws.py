@@ -85,7 +85,15 @@ STYLES = {
 }
 
 
-def draw(rng: Rng, n: int, size: Size, outlines: Array, chances: Array, rooms: Array, style: Style) -> Draws:
+def draw(
+    rng: Rng,
+    n: int,
+    size: Size,
+    outlines: Array,
+    chances: Array,
+    rooms: Array,
+    style: Style = STYLES["webcam"],
+) -> Draws:
     """For `n` pictures of `size`, of people with `outlines` (P,) of OUTLINE who are drawn with `chances` (P,), before
     `rooms` (R, 2), width and height of each.
     """

@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 from training import lens
 from training.augment import Picture
 from training.data import Album
-from training.draws import ROOM, Draws, Size
+from training.draws import ROOM, Array, Draws, Size
 from training.gallery import Gallery, crop, hang
 from training.jpeg import compressed
 
@@ -38,9 +38,9 @@ class DeviceBatches(Dataset[tuple[Tensor, Tensor]]):
         of several processes, every `world`th of them.
         """
         size, draws = self.index.draw(self.batch, self.seed, step)
-        parts = on_device(draws.each(slice(self.rank, None, self.world)), self.device)
+        mine = draws.each(slice(self.rank, None, self.world))
         noise = torch.Generator(self.device).manual_seed((self.seed * 1_000_003 + step) * self.world + self.rank)
-        images, masks = augment(self.people, self.rooms, parts, size, noise)
+        images, masks = augment(self.people, self.rooms, mine, on_device(mine, self.device), size, noise)
         return images.to(torch.uint8), masks.to(torch.uint8)
 
 
@@ -54,30 +54,66 @@ def on_device(draws: Draws, device: torch.device) -> Parts:
     return {name: piece.view(array.shape) for (name, array), piece in zip(arrays.items(), pieces, strict=True)}
 
 
-def augment(people: Gallery, rooms: Gallery, drawn: Parts, size: Size, noise: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Pictures float (N, 3, H, W) RGB and masks float (N, 1, H, W), whole numbers from 0 to 255."""
-    nobody, composited = (drawn[name].view(-1, 1, 1, 1) > 0 for name in ("nobody", "composited"))
-    backs = crop(rooms, drawn["room"].long(), drawn["around"], size)[:, :3]
-    backs = lens.blurred(backs, drawn["defocus"])
+def augment(
+    people: Gallery, rooms: Gallery, draws: Draws, drawn: Parts, size: Size, noise: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Pictures float (N, 3, H, W) RGB and masks float (N, 1, H, W), whole numbers from 0 to 255. `draws`, on the host,
+    tells which pictures something is done to, so that nothing is done to the others and no device is waited for;
+    `drawn` is the same on the device.
+    """
     seen = crop(people, drawn["person"].long(), drawn["placed"], size, drawn["composited"] > 0)
-    images, masks = seen[:, :3], seen[:, 3:]
-    masks = lens.blurred(masks, drawn["feather"] * drawn["composited"]) * ~nobody
-    images = torch.where(composited, lens.composite(images, masks, backs, drawn["harmony"]), images)
-    images = torch.where(nobody, backs, images)
-    empty = lens.no_scene(drawn["grid"], drawn["bars"], drawn["lens"], drawn["corners"], drawn["scene"], size)
-    images = torch.where(drawn["scene"].view(-1, 1, 1, 1) == ROOM, images, empty)
-    images = lens.lit_from_one_side(images, drawn["side"], drawn["light"], drawn["tint"])
-    return as_a_webcam_sees(images, drawn, noise), masks
+    images, masks = seen[:, :3].contiguous(), seen[:, 3:].contiguous()
+    if (chosen := some(drawn, draws.composited)) is not None:
+        here, part = chosen
+        cut = lens.blurred(masks[here], part["feather"])
+        images[here] = lens.composite(images[here], cut, room_of(rooms, part, size), part["harmony"])
+        masks[here] = cut
+    if (chosen := some(drawn, draws.nobody)) is not None:
+        here, part = chosen
+        images[here], masks[here] = room_of(rooms, part, size), torch.zeros_like(masks[here])
+    if (chosen := some(drawn, draws.scene != ROOM)) is not None:
+        here, part = chosen
+        images[here] = lens.no_scene(part["grid"], part["bars"], part["lens"], part["corners"], part["scene"], size)
+    if (chosen := some(drawn, draws.light != 0)) is not None:
+        here, part = chosen
+        images[here] = lens.lit_from_one_side(images[here], part["side"], part["light"], part["tint"])
+    return as_a_webcam_sees(images, draws, drawn, noise), masks
 
 
-def as_a_webcam_sees(images: Tensor, drawn: Parts, noise: torch.Generator) -> Tensor:
-    """Exposure, white balance, blur, noise, small sensors, MJPEG; float (N, 3, H, W) → the same."""
-    n, _, height, width = images.shape
-    levels = (drawn[name] for name in ("gamma", "gain", "contrast", "balance", "saturation"))
-    images = lens.tone(images, *levels)
-    images = lens.on_a_small_sensor(images, drawn["shrunk"])
-    images = lens.shaken(images, drawn["blur"], drawn["motion"], drawn["heading"])
-    fine = torch.randn((n, 1, height, width), generator=noise, device=images.device)
-    coarse = torch.randn((n, 3, height // 2, width // 2), generator=noise, device=images.device)
-    images = lens.noisy(images, drawn["noise"], fine, coarse)
-    return compressed(images, drawn["quality"])
+def some(drawn: Parts, which: Array) -> tuple[Tensor, Parts] | None:
+    """The numbers, int64 (K,), of the pictures that `which`, bool (N,) on the host, says, and what was drawn for them;
+    None where it says none.
+    """
+    numbers = np.flatnonzero(which)
+    if not numbers.size:
+        return None
+    device = drawn["person"].device
+    here = torch.from_numpy(numbers)
+    here = here.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else here
+    return here, {name: part[here] for name, part in drawn.items()}
+
+
+def room_of(rooms: Gallery, part: Parts, size: Size) -> Tensor:
+    """Crops of the rooms, float (K, 3, H, W), sometimes out of focus."""
+    return lens.blurred(crop(rooms, part["room"].long(), part["around"], size)[:, :3], part["defocus"])
+
+
+def as_a_webcam_sees(images: Tensor, draws: Draws, drawn: Parts, noise: torch.Generator) -> Tensor:
+    """Exposure, white balance, blur, noise, small sensors, MJPEG; float (N, 3, H, W) → the same, changed in place."""
+    height, width = images.shape[2:]
+    images = lens.tone(images, *(drawn[name] for name in ("gamma", "gain", "contrast", "balance", "saturation")))
+    if (chosen := some(drawn, draws.shrunk < 1)) is not None:
+        here, part = chosen
+        images[here] = lens.on_a_small_sensor(images[here], part["shrunk"])
+    if (chosen := some(drawn, (draws.blur != 0) | (draws.motion != 0))) is not None:
+        here, part = chosen
+        images[here] = lens.shaken(images[here], part["blur"], part["motion"], part["heading"])
+    if (chosen := some(drawn, draws.noise != 0)) is not None:
+        here, part = chosen
+        fine = torch.randn((len(here), 1, height, width), generator=noise, device=images.device)
+        coarse = torch.randn((len(here), 3, height // 2, width // 2), generator=noise, device=images.device)
+        images[here] = lens.noisy(images[here], part["noise"], fine, coarse)
+    if (chosen := some(drawn, draws.quality != 0)) is not None:
+        here, part = chosen
+        images[here] = compressed(images[here], part["quality"])
+    return images

@@ -1,5 +1,5 @@
-"""`python -m tests.gpu.train DATA OUT START.safetensors STEPS`: the recipe of the shipped weights in variants at once on
-one GPU, each for so many steps; OUT/NAME.tar has what each left. A small network alone leaves a GPU idle.
+"""`python -m tests.gpu.train DATA OUT START.safetensors STEPS`: the recipe of the shipped weights in variants, all at once
+on one GPU; OUT/NAME.tar has what each left. A small network alone leaves much of a GPU idle.
 """
 
 import subprocess
