@@ -10,9 +10,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 VARIANTS = {
-    "strong": ["--learning-rate", "1e-3"],
-    "gentle": ["--learning-rate", "3e-4", "--anchor", "5e-5"],
-    "composed": ["--learning-rate", "6e-4", "--composited", "0.15"],
+    "strong": ["--learning-rate", "6e-4"],
+    "gentle": ["--learning-rate", "2e-4", "--anchor", "3e-5"],
 }
 
 
