@@ -1,4 +1,4 @@
-"""`python -m tests.gpu.train DATA OUT START.safetensors STEPS`: the recipe of the shipped weights in variants, all at once
+"""`python -m tests.gpu.train DATA OUT START STEPS`: the recipe of the shipped weights from START on, in variants at once
 on one GPU; OUT/NAME.tar has what each left. A small network alone leaves much of a GPU idle.
 """
 
