@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segnet.architectures import UNKNOWN, LightConfig
-from segnet.light import MOST_KEPT, Block, LightNet, Memory, fused, mixed
+from segnet.light import Block, LightNet, fused
+from segnet.memory import MOST_KEPT, Memory, mixed
 from segnet.weights import DEFAULT, load_weights
 from training.losses import segmentation_loss
 
