@@ -22,7 +22,7 @@ from segnet.torchengine import captured
 from vcam.effects import LOW_LINES, blur_sigma, low_resolution
 from vcam.frame import I420, SafeFrame, empty, seal
 from vcam.mask import CUT, THUMBNAIL, MaskError, demand
-from vcam.tensors import Blur, Cutout, Separable, Shrink, area, checked, gauss, halved, planes_of, rgb
+from vcam.tensors import Blur, Cutout, Resize, Shrink, checked, gauss, halved, planes_of, rgb
 
 Find = Callable[..., Tensor]  # picture uint8 (1, H, W, 3) RGB[, previous mask float32 (1, 1, H, W)] → mask, as that
 
@@ -66,7 +66,7 @@ class Frames:
             Shrink((height, width), shape, device),
             Shrink((height // 2, width // 2), (shape[0] // 2, shape[1] // 2), device),
         ]
-        self._to_thumbnail = Separable(area(THUMBNAIL[1], shape[0]), area(THUMBNAIL[0], shape[1]), device)
+        self._to_thumbnail = Resize(shape, THUMBNAIL[::-1], True, device)
         self._cut_out = Cutout(shape, (height, width), device)
         self._blur = Blur(shape, (height, width), self._low, device)
         needs = zip(self._see, self._blur.shrink, strict=True)
