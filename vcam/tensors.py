@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from vcam import edge, mask
 from vcam.effects import EPSILON, LOW_LINES, NEAR
 
-TURNS = 8  # corners that a way through a doubtful area may have; where one has more, no hole is filled
+TURNS = 6  # corners that a way through a doubtful area may have; where one has more, no hole is filled
 # BT.601, limited range: what Y − 16, U − 128, V − 128 are in R, G, B, as OpenCV rounds it.
 BY_Y, U_IN_G, U_IN_B, V_IN_R, V_IN_G = 1.164, -0.391, 2.018, 1.596, -0.813
 
@@ -126,13 +126,16 @@ def enlarged(images: Tensor, size: Sequence[int]) -> Tensor:
 
 
 def planes_of(pixels: Tensor) -> tuple[Tensor, Tensor]:
-    """Y (1, H, W), and U and V (2, H / 2, W / 2), all uint8, of I420 (H · 3 / 2, W) or YUYV (H, W, 2)."""
-    if pixels.ndim == 3:
-        colour = pixels[..., 1].float()
-        lines = torch.round((colour[::2] + colour[1::2]) / 2).to(torch.uint8)
-        return pixels[None, ..., 0], lines.view(lines.shape[0], -1, 2).permute(2, 0, 1)
+    """Y (1, H, W), and U and V (2, H / 2, W / 2), of I420 (H · 3 / 2, W)."""
     height, width = pixels.shape[0] * 2 // 3, pixels.shape[1]
     return pixels[None, :height], pixels[height:].view(2, height // 2, width // 2)
+
+
+def unpacked(yuyv: Tensor) -> tuple[Tensor, Tensor]:
+    """vcam.yuv.from_yuyv: Y uint8 (1, H, W), and U and V (2, H / 2, W / 2) in whole numbers, of uint8 (H, W, 2)."""
+    height, width, _ = yuyv.shape
+    colour = yuyv[..., 1].view(height // 2, 2, width // 2, 2)
+    return yuyv[None, ..., 0], torch.round((colour[:, 0].float() + colour[:, 1]) / 2).permute(2, 0, 1)
 
 
 def rgb(luma: Tensor, colour: Tensor) -> Tensor:
@@ -169,8 +172,9 @@ def filled(soft: Tensor, background: Tensor, less: Tensor) -> Tensor:
     number = torch.arange(1, count + 1, device=soft.device, dtype=torch.int32)
     # In runs of doubtful pixels only, which are short: where many write to one place, each waits for the others.
     outside = F.pad(background.float(), (1, 1, 1, 1), value=1.0)[None]
-    rows, columns = F.max_pool2d(outside[:, :, 1:-1], (3, 1), stride=1), F.max_pool2d(outside[:, 1:-1], (1, 3), stride=1)
-    beside = torch.maximum(rows, columns)[0].flatten() > 0
+    above_or_below = F.max_pool2d(outside[:, :, 1:-1], (3, 1), stride=1)
+    left_or_right = F.max_pool2d(outside[:, 1:-1], (1, 3), stride=1)
+    beside = torch.maximum(above_or_below, left_or_right).flatten() > 0
     label = before = torch.where(beside, count + 1, number) * doubtful.flatten()
     ways = runs(doubtful).flatten(), runs(doubtful.T).T.flatten()
     greatest = label.new_zeros(2 * count), label.new_zeros(2 * count)  # of each run, so far
