@@ -22,6 +22,7 @@ class MaskModel(nn.Module):
 
     shift: Tensor
     scale: Tensor
+    kept: Tensor
 
     def __init__(
         self,
@@ -34,13 +35,13 @@ class MaskModel(nn.Module):
         super().__init__()
         self.remembers = ARCHITECTURES[info.architecture].remembers  # whether forward takes the previous mask too
         self.single = len(info.classes) == 1
-        self.kept = list(kept(info.classes, keep))
         self.dtype = dtype
         self.network = slim(network).to(dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if self.remembers:
             self.network.memory.float()  # it compares masks, and is small
         self.register_buffer("shift", 255 * torch.tensor(info.mean).view(1, 3, 1, 1))
         self.register_buffer("scale", 255 * torch.tensor(info.std).view(1, 3, 1, 1))
+        self.register_buffer("kept", torch.tensor(list(kept(info.classes, keep)), dtype=torch.int64))
 
     def forward(self, picture: Tensor, previous: Tensor | None = None) -> Tensor:
         """Picture uint8 (1, H, W, 3) RGB; previous, where the network remembers, float32 (1, 1, H, W) → float32
@@ -53,7 +54,7 @@ class MaskModel(nn.Module):
         logits: Tensor = self.network(x).float()
         if self.single:
             return torch.sigmoid(logits)
-        shares = torch.softmax(logits, dim=1)[:, self.kept]
+        shares = torch.softmax(logits, dim=1).index_select(1, self.kept)
         return shares.sum(dim=1, keepdim=True).clamp(0, 1)  # a sum of shares may be 1.0000001
 
 

@@ -133,6 +133,17 @@ def test_half_precision_as_a_gpu_has_it_gives_the_same_mask(sample, segmenter):
     assert (half - full).abs().mean() <= SAME
 
 
+def test_1x1_convolutions_as_matrix_products_are_the_same_network(sample, segmenter):
+    network, info = load_weights(DEFAULT)
+    picture = torch.from_numpy(seen(sample[3], (1280, 720), segmenter))[None]
+    plain, other = MaskModel(network, info), MaskModel(network, info)
+    pointwise(other.network)
+    assert sum(isinstance(module, Point) for module in other.modules()) > 40
+    with torch.inference_mode():
+        masks = [model(picture, torch.full((1, 1, *picture.shape[1:3]), 0.5)) for model in (plain, other)]
+    assert (masks[0] - masks[1]).abs().max() < 1e-4
+
+
 @needs_gpu
 def test_on_a_gpu_every_size_is_a_graph_of_its_own():
     segmenter = load_segmenter(DEFAULT, device="cuda")

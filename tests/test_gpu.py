@@ -62,8 +62,8 @@ class Answers:
         return torch.from_numpy(self.answer)[None, None]
 
 
-def frames_by(answer, size=(640, 480), seen=SEEN, packed=False):
-    return Frames(Answers(answer), True, seen, size, "cpu", packed)
+def frames_by(answer, size=(640, 480), seen=SEEN):
+    return Frames(Answers(answer), True, seen, size, "cpu")
 
 
 def at(frame, size):
@@ -72,6 +72,11 @@ def at(frame, size):
     pixels = empty(*size)
     from_yuyv(yuyv, pixels)
     return yuyv, pixels
+
+
+def filled(soft):
+    given = torch.from_numpy(soft)
+    return tensors.filled(given, given <= LOW, given < HIGH).numpy()
 
 
 def furthest(one, other):
@@ -103,7 +108,7 @@ def torch_segmenter():
 def test_by_the_same_mask_the_picture_is_the_compositors_within_two_grey_levels(sample, size, packed):
     yuyv, pixels = at(sample[3], size)
     for strength in (0.2, 1.0):
-        made = frames_by(disc(), size, packed=packed)(yuyv if packed else pixels, strength, goes_on=False)
+        made = frames_by(disc(), size)(yuyv if packed else pixels, strength, goes_on=False)
         assert made.trouble == ""
         slowly = compose(RawFrame(pixels, 1, 0.0), check(disc(), SEEN, 1), Blur(strength))
         assert furthest(made.picture.pixels, slowly.pixels) <= 2
@@ -120,7 +125,7 @@ def test_the_picture_is_that_of_the_plain_formula_within_two_grey_levels(sample,
 @pytest.mark.parametrize("size", SIZES)
 def test_the_network_sees_what_it_sees_on_the_cpu(sample, size):
     yuyv, pixels = at(sample[0], size)
-    frames = frames_by(disc(), size, packed=True)
+    frames = frames_by(disc(), size)
     frames(yuyv, 0.5, goes_on=False)
     difference = cv2.absdiff(frames._find.seen[0], small_rgb(pixels, SEEN))
     assert difference.max() <= 3  # what lies between two levels of a plane of colour may be rounded to either
@@ -221,16 +226,16 @@ def test_frames_of_another_shape_are_refused(sample):
 
 
 def test_holes_are_those_that_the_cpu_fills_and_where_they_wind_too_much_none():
-    rng, filled, same = np.random.default_rng(0), 0, 0
+    rng, with_holes, same = np.random.default_rng(0), 0, 0
     for number in range(60):
         noise = cv2.GaussianBlur(rng.normal(size=(96, 128)).astype(np.float32), (0, 0), 1.0 + number % 4)
         soft = np.clip(0.75 + 0.2 * noise / noise.std(), 0, 1).astype(np.float32)
         right = fill_doubtful_holes(soft, soft <= np.float32(LOW), soft < np.float32(HIGH))
-        ours = tensors.filled(torch.from_numpy(soft)).numpy()
-        filled += np.any(right != soft)
+        ours = filled(soft)
+        with_holes += np.any(right != soft)
         same += np.array_equal(ours, right)
         assert np.array_equal(ours, right) or np.array_equal(ours, soft)
-    assert filled > 50
+    assert with_holes > 50
     assert same >= 50
 
 
@@ -255,7 +260,7 @@ def test_the_same_answers_are_masks_on_a_gpu_as_on_the_cpu(seed, size, height, s
         assert good
         assert why_not(*figures.tolist()) == ""
         same = np.allclose(alpha.numpy(), right, atol=1e-5)
-        assert same or np.array_equal(tensors.filled(torch.from_numpy(soft)).numpy(), soft)
+        assert same or np.array_equal(filled(soft), soft)
 
 
 def test_a_hole_at_the_border_or_somewhere_sure_or_too_large_stays():
@@ -267,10 +272,10 @@ def test_a_hole_at_the_border_or_somewhere_sure_or_too_large_stays():
     ]:
         soft = np.full((96, 128), 0.9, np.float32)
         soft[part] = value
-        assert np.array_equal(tensors.filled(torch.from_numpy(soft)).numpy(), soft)
+        assert np.array_equal(filled(soft), soft)
     soft = np.full((96, 128), 0.9, np.float32)
     soft[30:36, 20:24] = 0.5
-    assert tensors.filled(torch.from_numpy(soft)).min() > 0.89
+    assert filled(soft).min() > 0.89
 
 
 @pytest.mark.parametrize("size", [9, 90])
@@ -303,14 +308,14 @@ class Devices(TorchDispatchMode):
         return result
 
 
-@pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("size", SIZES)
-def test_what_becomes_a_graph_looks_at_no_value_and_takes_nothing_from_the_host(size, packed):
+def test_what_becomes_a_graph_looks_at_no_value_and_takes_nothing_from_the_host(size):
     """On a device where nothing has a value, to look at one is an error."""
     weights, info = load_weights(DEFAULT)
     model = MaskModel(weights, info, dtype=torch.float16).to("meta").eval()
-    frames = Frames(model, True, SEEN, size, "meta", packed)
+    frames = Frames(model, True, SEEN, size, "meta")
     with Devices() as devices:
+        frames.unpack()
         frames.steps()
     assert devices.seen == {"meta"}
 
@@ -470,8 +475,8 @@ def test_on_a_gpu_the_graph_makes_the_pictures_of_the_steps(sample, size):
     seen = segmenter.size_for(*size)
     model = segmenter.engine_for(*seen).model
     for packed in (False, True):
-        graph = Frames(model, True, seen, size, "cuda", packed)
-        steps = Frames(model, True, seen, size, "cuda", packed)
+        graph = Frames(model, True, seen, size, "cuda")
+        steps = Frames(model, True, seen, size, "cuda")
         steps.run = steps.steps
         mask = None
         for number, frame in enumerate(sample[:8]):

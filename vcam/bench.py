@@ -74,16 +74,22 @@ def our_way(network: Segment, kind: str, buffers: list[Pixels], settings: Settin
         yield
         mark()
 
-    whole = isinstance(network, Guard) and network.frames is not None
-    seen, size = network if whole else Timed(network, mark), (settings.output.width, settings.output.height)
+    frames = network.frames if isinstance(network, Guard) else None
+    seen, size = (
+        network if frames is not None else Timed(network, mark),
+        (settings.output.width, settings.output.height),
+    )
     darkroom, out = Darkroom(troubles.add, lap), empty(*size)
+    if frames is not None:
+        frames.lock(out)
 
     def way(number: int) -> Marks:
         marks.clear()
         mark()
-        pixels = decoded(kind, buffers[number % len(buffers)], size)
+        data = buffers[number % len(buffers)]
+        delivered = data if frames is not None and kind == "yuyv" else decoded(kind, data, size)
         mark()
-        darkroom(RawFrame(pixels, number, time.monotonic()), seen, settings, out)
+        darkroom(RawFrame(delivered, number, time.monotonic()), seen, settings, out)
         return list(marks)
 
     return way
@@ -208,7 +214,7 @@ def run(folder: Path, spawned: float) -> list[Row]:
             if frames is not None:
                 from vcam.gpuspeed import parts
 
-                pictures = [decoded(kind, data, size) for data in inputs[kind]]
+                pictures = inputs[kind] if kind == "yuyv" else [decoded(kind, data, size) for data in inputs[kind]]
                 rows[kind] |= {"gpu": parts(frames, pictures, settings.look.blur, task["frames"])}
     for kind, reasons in troubles.items():
         if reasons - {""}:

@@ -149,6 +149,9 @@ class WebCamera:
                     raise CameraLostError(self._lost or f"the webcam {self.path} does not answer; is it unplugged?")
                 return None
             (sequence, captured, data), self._newest = self._newest, None
+        if data.shape == (self._output.height, self._output.width, 2):
+            self._damaged = 0
+            return RawFrame(data, sequence, captured)  # YUYV
         pixels = empty(self._output.width, self._output.height)
         if decode(data, self._fourcc, pixels):
             self._damaged = 0

@@ -1,6 +1,7 @@
 """The two kinds of frame, which never mix: raw ones from a webcam, and safe ones that may be shown."""
 
 from dataclasses import InitVar, dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,15 +10,32 @@ from numpy.typing import NDArray
 # uint8 (H * 3 / 2, W), C-contiguous: plane Y of (H, W), then U and V of (H / 2, W / 2) each;
 # BT.601, limited range. H and W are even.
 I420 = NDArray[Any]
+YUYV = NDArray[Any]  # uint8 (H, W, 2), as V4L2 has it, limited range
 
 
 @dataclass(frozen=True)
 class RawFrame:
     """A picture as the webcam saw it. It stays inside the worker."""
 
-    pixels: I420 = field(repr=False)
+    delivered: I420 | YUYV = field(repr=False)
     sequence: int
     captured: float  # time.monotonic() when the driver handed it over, in seconds
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return size_of(self.delivered) if self.delivered.ndim == 2 else self.delivered.shape[1::-1]
+
+    @cached_property
+    def pixels(self) -> I420:
+        """The picture; of YUYV it is made when it is first asked for, as a GPU takes that as it is."""
+        if self.delivered.ndim == 2:
+            return self.delivered
+        from vcam.yuv import from_yuyv  # with OpenCV, without which the keeper does
+
+        pixels = empty(*self.size)
+        from_yuyv(self.delivered, pixels)
+        return pixels
 
 
 _SEAL = object()

@@ -87,7 +87,7 @@ def framed(
         return frame, mask, view
     if mask is not None:
         mask = replace(mask, alpha=cut_mask(mask.alpha, box, size_of(frame.pixels), settings.mirror))
-    return replace(frame, pixels=cut_frame(frame.pixels, box, settings.mirror)), mask, view
+    return replace(frame, delivered=cut_frame(frame.pixels, box, settings.mirror)), mask, view
 
 
 def least_blur(view: View) -> float:

@@ -8,6 +8,7 @@ the tests.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +21,11 @@ from torch.nn import functional as F
 from segnet.architectures import UNKNOWN
 from segnet.torchengine import captured
 from vcam.effects import LOW_LINES, blur_sigma, low_resolution
-from vcam.frame import I420, SafeFrame, empty, seal
+from vcam.frame import I420, YUYV, SafeFrame, empty, seal
 from vcam.mask import CUT, THUMBNAIL, MaskError, demand
-from vcam.tensors import Blur, Cutout, Separable, Shrink, area, checked, gauss, halved, planes_of, rgb
+from vcam.tensors import Blur, Cutout, Resize, Shrink, checked, gauss, halved, planes_of, rgb, unpacked
 
+PARTS = 4  # in which a frame is uploaded: while one travels the next is copied
 Find = Callable[..., Tensor]  # picture uint8 (1, H, W, 3) RGB[, previous mask float32 (1, 1, H, W)] → mask, as that
 
 
@@ -45,28 +47,27 @@ class Frames:
         mask: tuple[int, int],
         picture: tuple[int, int],
         device: str,
-        packed: bool = False,
     ) -> None:
         """`find` is the network, on `device` already, and `remembers` whether it takes the mask of the frame before.
-        `mask` and `picture`: width and height that it sees, and of the frames, which are I420, or YUYV if `packed`.
-        Raises RuntimeError where the GPU can't.
+        `mask` and `picture`: width and height that it sees, and of the frames. Raises RuntimeError where the GPU can't.
         """
         self._find, self._remembers, cuda = find, remembers, device == "cuda"
         (width, height), shape = picture, mask[::-1]
         self._low, self._strength = low_resolution(width, height)[::-1], 0.0
         # Where the host writes and reads: for a GPU page-locked, and copied.
-        i420 = height * 3 // 2, width
-        self._inlet = torch.zeros((height, width, 2) if packed else i420, dtype=torch.uint8, pin_memory=cuda)
+        i420, yuyv = (height * 3 // 2, width), (height, width, 2)
+        self._inlets = {shape: torch.zeros(shape, dtype=torch.uint8, pin_memory=cuda) for shape in (i420, yuyv)}
         self._outlet = torch.zeros(i420, dtype=torch.uint8, pin_memory=cuda)
         self._told = torch.zeros(6, pin_memory=cuda)
-        self._frame, self._shown, self._figures = (t.to(device) for t in (self._inlet, self._outlet, self._told))
+        self._frame, self._packed = (inlet.to(device) for inlet in self._inlets.values())
+        self._shown, self._figures = self._outlet.to(device), self._told.to(device)
         self._previous = torch.full((1, 1, *shape), UNKNOWN, device=device)
         self._thumbnail = torch.zeros((3, *THUMBNAIL[::-1]), device=device)
         self._see = [
             Shrink((height, width), shape, device),
             Shrink((height // 2, width // 2), (shape[0] // 2, shape[1] // 2), device),
         ]
-        self._to_thumbnail = Separable(area(THUMBNAIL[1], shape[0]), area(THUMBNAIL[0], shape[1]), device)
+        self._to_thumbnail = Resize(shape, THUMBNAIL[::-1], True, device)
         self._cut_out = Cutout(shape, (height, width), device)
         self._blur = Blur(shape, (height, width), self._low, device)
         needs = zip(self._see, self._blur.shrink, strict=True)
@@ -74,9 +75,10 @@ class Frames:
         self._times[0] = max(self._times[0], self._cut_out.guide.times)
         self._done = torch.cuda.Event() if cuda else None  # type: ignore[no-untyped-call]
         self.run = captured(self.steps) if cuda else self.steps
+        self._unpack = captured(self.unpack) if cuda else self.unpack
         self._previous.fill_(UNKNOWN)  # warming up has left something there
 
-    def __call__(self, pixels: NDArray[Any], strength: float, goes_on: bool, out: I420 | None = None) -> Made:
+    def __call__(self, pixels: I420 | YUYV, strength: float, goes_on: bool, out: I420 | None = None) -> Made:
         """The frame, as the webcam delivered it, with the background blurred by `strength`, 0.2 to 1, and all of it
         where the network did not tell who is there. `goes_on`: the frame before was made here too, and may help. `out`
         is an I420 array of the frame's size to write to. Raises ValueError for a frame of another shape, and what
@@ -88,9 +90,12 @@ class Frames:
         self.ask(strength, goes_on)
         self.upload(pixels)
         self.run()
-        self.download()
+        shown = torch.from_numpy(result)
+        straight = shown.is_pinned()
+        self.download(shown if straight else None)
         self.wait()
-        np.copyto(result, self._outlet.numpy())
+        if not straight:
+            np.copyto(result, self._outlet.numpy())
         return Made(seal(result), why_not(*self._told.tolist()))
 
     @torch.inference_mode()
@@ -104,18 +109,40 @@ class Frames:
             self._previous.fill_(UNKNOWN)
 
     @torch.inference_mode()
-    def upload(self, pixels: NDArray[Any]) -> None:
+    def upload(self, pixels: I420 | YUYV) -> None:
         """Begin to. Raises ValueError for a frame of another shape."""
-        if pixels.shape != self._inlet.shape:
-            raise ValueError(f"a frame is of {tuple(self._inlet.shape)}, not of {pixels.shape}")
-        np.copyto(self._inlet.numpy(), pixels)
-        self._frame.copy_(self._inlet, non_blocking=True)
+        if pixels.shape not in self._inlets:
+            raise ValueError(f"a frame is of {' or '.join(map(str, self._inlets))}, not of {pixels.shape}")
+        inlet, there = self._inlets[pixels.shape], self._frame if pixels.ndim == 2 else self._packed
+        step = -(-len(pixels) // PARTS)
+        for top in range(0, len(pixels), step):
+            part = slice(top, top + step)
+            np.copyto(inlet[part].numpy(), pixels[part])
+            there[part].copy_(inlet[part], non_blocking=True)
+        if pixels.ndim == 3:
+            self._unpack()
 
     @torch.inference_mode()
-    def download(self) -> None:
-        """Begin to."""
-        self._outlet.copy_(self._shown, non_blocking=True)
+    def unpack(self) -> None:
+        """On the device, YUYV to I420; on a GPU a graph of its own."""
+        for target, plane in zip(planes_of(self._frame), unpacked(self._packed), strict=True):
+            target.copy_(plane)
+
+    @torch.inference_mode()
+    def download(self, out: Tensor | None = None) -> None:
+        """Begin to; into `out` if it is page-locked I420 of the frame's size."""
+        (self._outlet if out is None else out).copy_(self._shown, non_blocking=True)
         self._told.copy_(self._figures, non_blocking=True)
+
+    def lock(self, memory: NDArray[Any]) -> None:
+        """Page-lock this memory of the host, as long as the process lives, which spares pictures that are made in it a
+        copy. Where that can't be they are made all the same.
+        """
+        if self._done is None or torch.from_numpy(memory).is_pinned():
+            return
+        if torch.cuda.cudart().cudaHostRegister(memory.ctypes.data, memory.nbytes, 0) != 0:  # type: ignore[no-untyped-call]
+            with suppress(RuntimeError):
+                torch.zeros(1, device="cuda")  # the next kernel of all is told of the failure
 
     def wait(self) -> None:
         """Until all that was begun is done."""

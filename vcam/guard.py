@@ -56,7 +56,7 @@ class Guard:
         """The frame in one go, as Frames has it. Raises DeviceLostError."""
         assert self.frames is not None
         try:
-            return self.frames(frame.pixels, strength, goes_on, out)
+            return self.frames(frame.delivered, strength, goes_on, out)
         except Exception as error:
             reason = f"the picture can't be made on {self.segmenter.device} ({told(error)})"
             raise DeviceLostError(reason) from error

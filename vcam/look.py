@@ -11,7 +11,7 @@ from vcam.compositor import compose
 from vcam.effects import WEAKEST, Blur, Effect
 from vcam.errors import SettingsError
 from vcam.fade import Fade
-from vcam.frame import I420, RawFrame, SafeFrame, size_of
+from vcam.frame import I420, RawFrame, SafeFrame
 from vcam.mask import Complaints, FrameMask
 from vcam.scene import Scene, ahead
 from vcam.settings import LookSettings
@@ -59,14 +59,14 @@ class Look:
         """
         if wanted.effect == "off":
             return compose(frame, None, as_filmed, out)  # no effect, and so nothing to fade into or from
-        effect = self._effect(wanted, size_of(frame.pixels), frame.captured)
+        effect = self._effect(wanted, frame.size, frame.captured)
         return compose(frame, left_alone(mask, wanted), at_least(effect, least), out)
 
     def blur_alone(self, frame: RawFrame, wanted: LookSettings) -> float | None:
         """The strength of the blur, where that is all that is to be done to this frame's room; else None."""
         if wanted.effect == "off" or wanted.on == "person":
             return None
-        effect = self._effect(wanted, size_of(frame.pixels), frame.captured)
+        effect = self._effect(wanted, frame.size, frame.captured)
         return effect.strength if isinstance(effect, Blur) else None
 
     def _effect(self, wanted: LookSettings, size: tuple[int, int], now: float) -> Effect:

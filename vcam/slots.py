@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vcam.frame import I420, SafeFrame, seal
 from vcam.settings import Settings
@@ -185,6 +186,11 @@ class Sender:
             self.listen(None)
         self._slots = views(self._memory, self.settings.output.width, self.settings.output.height)
         self._free = set(range(SLOTS))
+
+    @property
+    def memory(self) -> NDArray[Any]:
+        """All slots, as bytes."""
+        return np.frombuffer(self._memory, np.uint8)
 
     @property
     def settings(self) -> Settings:

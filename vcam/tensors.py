@@ -18,9 +18,9 @@ from torch.nn import functional as F
 from vcam import edge, mask
 from vcam.effects import EPSILON, LOW_LINES, NEAR
 
-TURNS = 8  # corners that a way through a doubtful area may have; where one has more, no hole is filled
-# BT.601, limited range: from Y − 16, U − 128, V − 128 to R, G, B, as OpenCV rounds it.
-RGB = ((1.164, 0.0, 1.596), (1.164, -0.391, -0.813), (1.164, 2.018, 0.0))
+TURNS = 6  # corners that a way through a doubtful area may have; where one has more, no hole is filled
+# BT.601, limited range: what Y − 16, U − 128, V − 128 are in R, G, B, as OpenCV rounds it.
+BY_Y, U_IN_G, U_IN_B, V_IN_R, V_IN_G = 1.164, -0.391, 2.018, 1.596, -0.813
 
 
 def linear(new: int, old: int) -> NDArray[Any]:
@@ -86,6 +86,24 @@ def halved(planes: Tensor, times: int) -> list[Tensor]:
     return levels
 
 
+class Resize:
+    """From (h, w) to (h', w'): the mean of what a pixel covers where `mean`, else interpolated. In one kernel where
+    there is one that does the same.
+    """
+
+    def __init__(self, old: Sequence[int], new: Sequence[int], mean: bool, device: str) -> None:
+        self.size, self.mean = tuple(new), mean
+        self.whole = old[0] // new[0], old[1] // new[1]  # pixels that one covers
+        odd = mean and (old[0] % new[0] or old[1] % new[1])
+        self.matrices = Separable(area(new[0], old[0]), area(new[1], old[1]), device) if odd else None
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """(n, h, w) → (n, h', w')."""
+        if self.matrices is not None:
+            return self.matrices(images)
+        return F.avg_pool2d(images, self.whole) if self.mean else enlarged(images, self.size)
+
+
 class Shrink:
     """vcam.yuv.shrink: halved as often as it goes, then interpolated."""
 
@@ -95,18 +113,11 @@ class Shrink:
         self.times = 0
         while width >= 2 * new[1] and height >= 2 * new[0] and not (height | width) & 1:
             height, width, self.times = height // 2, width // 2, self.times + 1
-        method = area if width > 2 * new[1] or height > 2 * new[0] else linear
-        self.rest = Separable(method(new[0], height), method(new[1], width), device)
+        self.rest = Resize((height, width), new, width > 2 * new[1] or height > 2 * new[0], device)
 
     def __call__(self, levels: Sequence[Tensor]) -> Tensor:
         """What `halved` made of planes, at least `times` times → float32 (n, h', w')."""
         return self.rest(levels[self.times])
-
-
-def resize(old: Sequence[int], new: Sequence[int], device: str) -> Separable:
-    """From (h, w) to (h', w'): the mean of what a pixel covers where either side gets smaller, else interpolated."""
-    method = area if new[0] < old[0] or new[1] < old[1] else linear
-    return Separable(method(new[0], old[0]), method(new[1], old[1]), device)
 
 
 def enlarged(images: Tensor, size: Sequence[int]) -> Tensor:
@@ -115,20 +126,25 @@ def enlarged(images: Tensor, size: Sequence[int]) -> Tensor:
 
 
 def planes_of(pixels: Tensor) -> tuple[Tensor, Tensor]:
-    """Y (1, H, W), and U and V (2, H / 2, W / 2), all uint8, of I420 (H · 3 / 2, W) or YUYV (H, W, 2)."""
-    if pixels.ndim == 3:
-        colour = pixels[..., 1].float()
-        lines = torch.round((colour[::2] + colour[1::2]) / 2).to(torch.uint8)
-        return pixels[None, ..., 0], lines.view(lines.shape[0], -1, 2).permute(2, 0, 1)
+    """Y (1, H, W), and U and V (2, H / 2, W / 2), of I420 (H · 3 / 2, W)."""
     height, width = pixels.shape[0] * 2 // 3, pixels.shape[1]
     return pixels[None, :height], pixels[height:].view(2, height // 2, width // 2)
 
 
+def unpacked(yuyv: Tensor) -> tuple[Tensor, Tensor]:
+    """vcam.yuv.from_yuyv: Y uint8 (1, H, W), and U and V (2, H / 2, W / 2) in whole numbers, of uint8 (H, W, 2)."""
+    height, width, _ = yuyv.shape
+    colour = yuyv[..., 1].view(height // 2, 2, width // 2, 2)
+    return yuyv[None, ..., 0], torch.round((colour[:, 0].float() + colour[:, 1]) / 2).permute(2, 0, 1)
+
+
 def rgb(luma: Tensor, colour: Tensor) -> Tensor:
     """uint8 (h, w, 3) of planes Y (1, h, w), and U and V (2, h / 2, w / 2)."""
-    y = (torch.round(luma[0]) - 16).clamp(min=0)
-    cb, cr = F.interpolate(torch.round(colour)[None] - 128, scale_factor=2.0, mode="nearest")[0]
-    channels = [by_y * y + by_u * cb + by_v * cr for by_y, by_u, by_v in RGB]
+    y = BY_Y * (torch.round(luma[0]) - 16).clamp(min=0)
+    u, v = F.interpolate(torch.round(colour)[None] - 128, scale_factor=2.0, mode="nearest")[0]
+    red, blue = torch.add(y, v, alpha=V_IN_R), torch.add(y, u, alpha=U_IN_B)
+    green = torch.add(torch.add(y, u, alpha=U_IN_G), v, alpha=V_IN_G)
+    channels = red, green, blue
     return torch.round(torch.stack(channels, dim=-1)).clamp(0, 255).to(torch.uint8)
 
 
@@ -136,39 +152,42 @@ def checked(soft: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """vcam.mask.check: the network's answer (h, w), whatever it holds, as a mask (h, w); whether it is a good one; and
     the figures (6,) that vcam.mask.demand takes. Where it is not good, the mask is 0 everywhere and keeps nothing.
     """
-    low, high = soft.amin(), soft.amax()  # NaN where there is one
-    doubtful = ((soft > mask.LOW) & (soft < mask.HIGH)).float().mean()
-    alpha = ((filled(soft) - mask.LOW) / (mask.HIGH - mask.LOW)).clamp(0, 1)
-    kept = alpha.mean()
-    room, beside = (soft <= mask.LOW).float().mean(), (mask.middle(soft) < mask.HIGH).float().mean()
+    low, high = torch.aminmax(soft)  # NaN where there is one
+    background, less = soft <= mask.LOW, soft < mask.HIGH
+    alpha = ((filled(soft, background, less) - mask.LOW) / (mask.HIGH - mask.LOW)).clamp(0, 1)
+    room, less_share, kept = torch.stack((background.float(), less.float(), alpha)).mean((1, 2))
+    doubtful, beside = less_share - room, mask.middle(less).float().mean()
     fills = (doubtful <= mask.CLEAR) & (room >= mask.SURE) & (beside <= mask.HOLE)
     good = (low >= 0) & (high <= 1) & ~((high - low < mask.FLAT) & (high > mask.LOW))
     good = good & (doubtful <= mask.UNDECIDED) & ((kept <= mask.MOST) | fills)
     return torch.where(good, alpha, 0.0), good, torch.stack((low, high, doubtful, kept, room, beside))
 
 
-def filled(soft: Tensor) -> Tensor:
-    """vcam.mask.fill_doubtful_holes, (h, w) both. All pixels of a doubtful area come to have the greatest number in it,
-    by turns along rows and along columns; what touches the border, or is somewhere sure to be background, counts more
-    than any. An area that winds so much that TURNS turns are too few for it keeps all holes from being filled.
+def filled(soft: Tensor, background: Tensor, less: Tensor) -> Tensor:
+    """vcam.mask.fill_doubtful_holes, (h, w) all. All pixels of a doubtful area come to have the greatest number in it,
+    by turns along rows and along columns; what is beside the border, or beside background, counts more than any. An
+    area that winds so much that TURNS turns are too few for it keeps all holes from being filled.
     """
-    doubtful = soft < mask.HIGH
-    count = soft.numel()
-    number = torch.arange(1, count + 1, device=soft.device).view(soft.shape)
-    background = soft <= mask.LOW
-    background[0], background[-1], background[:, 0], background[:, -1] = True, True, True, True
-    label = before = torch.where(background, count + 1, number) * doubtful
-    ways = runs(doubtful), runs(doubtful.T).T
+    doubtful, count = less & ~background, soft.numel()
+    number = torch.arange(1, count + 1, device=soft.device, dtype=torch.int32)
+    # In runs of doubtful pixels only, which are short: where many write to one place, each waits for the others.
+    outside = F.pad(background.float(), (1, 1, 1, 1), value=1.0)[None]
+    above_or_below = F.max_pool2d(outside[:, :, 1:-1], (3, 1), stride=1)
+    left_or_right = F.max_pool2d(outside[:, 1:-1], (1, 3), stride=1)
+    beside = torch.maximum(above_or_below, left_or_right).flatten() > 0
+    label = before = torch.where(beside, count + 1, number) * doubtful.flatten()
+    ways = runs(doubtful).flatten(), runs(doubtful.T).T.flatten()
     greatest = label.new_zeros(2 * count), label.new_zeros(2 * count)  # of each run, so far
     for _ in range(TURNS):
         before = label
         for way, most in zip(ways, greatest, strict=True):
-            most.scatter_reduce_(0, way.flatten(), label.flatten(), "amax")
+            most.scatter_reduce_(0, way, label, "amax")
             label = most[way]
-    inside = doubtful & (label <= count) & (label == before).all()
-    where = torch.where(inside, label, number) - 1
-    covered = torch.zeros_like(where).flatten().scatter_add_(0, where.flatten(), inside.flatten().long())
-    return torch.where(inside & (covered[where] <= mask.HOLE * count), 1.0, soft)
+    inside = doubtful.flatten() & (label <= count) & (label == before).all()
+    where = torch.where(inside, label, number).long() - 1
+    covered = label.new_zeros(count).scatter_add_(0, where, inside.int())
+    hole = inside & (covered[where] <= mask.HOLE * count)
+    return torch.where(hole.view(soft.shape), 1.0, soft)
 
 
 def runs(there: Tensor) -> Tensor:
@@ -188,27 +207,31 @@ class Cutout:
         self.size = tuple(luma)
         scale, _ = edge.grid(self.size, tuple(alpha))
         cells = luma[0] // scale, luma[1] // scale
-        self.coarse, self.guide = resize(alpha, cells, device), Shrink(luma, cells, device)
+        smaller = cells[0] < alpha[0] or cells[1] < alpha[1]
+        self.coarse, self.guide = Resize(alpha, cells, smaller, device), Shrink(luma, cells, device)
         down, across = cells
         self.around = Separable(box(down, edge.REACH), box(across, edge.REACH), device)
-        self.smooth = Separable(box(down, edge.SMOOTH), box(across, edge.SMOOTH), device)
 
     def __call__(self, alpha: Tensor, luma: Sequence[Tensor]) -> Tensor:
         """Mask (h, w) and luma (1, H, W), halved → mask (1, H, W)."""
-        coarse, guide = self.coarse(alpha), self.guide(luma)[0] / 255
+        coarse, guide = self.coarse(alpha[None])[0], self.guide(luma)[0] / 255
         mean, kept, square, product = self.around(torch.stack((guide, coarse, guide * guide, guide * coarse)))
         variance = square - mean * mean
         told = variance / (variance + edge.FLAT)  # how far the luma is to be believed, 0 to 1
         slope = (product - mean * kept) / (variance + edge.FLAT)
-        slope, offset, trust = self.smooth(torch.stack((slope, kept - slope * mean, torch.ones_like(told))) * told)
+        slope, offset, trust = smooth(torch.stack((slope, kept - slope * mean, torch.ones_like(told))) * told)
         offset = offset + (1 - trust) * coarse
         none = F.max_pool2d(coarse[None], 3, stride=1, padding=1)[0] <= 0
         every = -F.max_pool2d(-coarse[None], 3, stride=1, padding=1)[0] >= 1
         still = none | every
         slope, offset = torch.where(still, 0.0, slope / 255), torch.where(still, coarse, offset) - edge.LOW
         slope, offset = enlarged(torch.stack((slope, offset)) / (edge.HIGH - edge.LOW), self.size)
-        calm = F.avg_pool2d(F.pad(luma[0], (1, 1, 1, 1), mode="replicate"), 3, stride=1)
-        return torch.addcmul(offset, slope, torch.round(calm)).clamp(0, 1)
+        return torch.addcmul(offset, slope, torch.round(smooth(luma[0]))).clamp(0, 1)
+
+
+def smooth(images: Tensor) -> Tensor:
+    """(n, h, w), each pixel the mean of 3 × 3; borders are mirrored, which for one pixel is to repeat them."""
+    return F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
 
 
 class Blur:

@@ -26,7 +26,7 @@ from vcam.heap import keep_freed
 from vcam.laps import Laps
 from vcam.log import keep_no_core, set_up_log
 from vcam.mask import Segment
-from vcam.settings import CameraSettings, OutputSettings
+from vcam.settings import CameraSettings, NetworkSettings, OutputSettings
 from vcam.slots import EndedError, Sender
 from vcam.swap import Networks
 from vcam.v4l2 import Device
@@ -87,8 +87,15 @@ def prepare(link: Sender) -> Networks:
 
     cv2.setNumThreads(1)
     settings = link.settings
+
+    def load(wish: NetworkSettings) -> Guard:
+        network = load_guarded(wish, settings.output)
+        if network.frames is not None:
+            network.frames.lock(link.memory)
+        return network
+
     try:
-        networks = Networks(settings.network, lambda wish: load_guarded(wish, settings.output), link.tell)
+        networks = Networks(settings.network, load, link.tell)
     except RuntimeError as error:  # torch's, for want of GPU memory too
         raise DeviceLostError(f"the network can't be made ready ({error})") from None
     # What is there now stays. To look through all of it for what can go took 160 ms, while frames waited.
