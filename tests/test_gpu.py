@@ -4,6 +4,7 @@ of the room where they would show nothing. On a GPU, where there is one, the gra
 
 import json
 import logging
+from contextlib import nullcontext
 
 import cv2
 import numpy as np
@@ -27,6 +28,7 @@ from tests.test_mask import NOT_A_FACE, close_up
 from tests.test_worker import Keeper, Webcam, shows_the_room
 from vcam import bench, golden, network, speed, tables, tensors, worker
 from vcam.compositor import compose
+from vcam.darkroom import Darkroom
 from vcam.effects import Blur
 from vcam.errors import DeviceLostError, SettingsError
 from vcam.frame import RawFrame, SafeFrame, empty, planes
@@ -286,11 +288,11 @@ def test_the_matrices_are_the_plain_filters(size):
         (tensors.box(size, 2), reference.box(image, 2)),
     ]:
         assert np.abs(matrix @ image @ matrix.T - plain).max() < 0.05
-    for new in (7, 4 * size):
-        for method, plain in ((tensors.linear, reference.resize_bilinear), (tensors.area, reference.resize_area)):
-            if method is tensors.linear or new < size:
-                matrix = method(new, size)
-                assert np.abs(matrix @ image @ matrix.T - plain(image, new, new)).max() < 1e-9
+    for new in (3, 7, 4 * size):
+        for mean, plain in ((False, reference.resize_bilinear), (True, reference.resize_area)):
+            if not mean or new < size:
+                ours = tensors.Resize((size, size), (new, new), mean, "cpu")(torch.from_numpy(image).float()[None])[0]
+                assert np.abs(ours.numpy() - plain(image, new, new)).max() < 1e-3
 
 
 class Devices(TorchDispatchMode):
@@ -356,6 +358,21 @@ def test_the_worker_makes_whole_frames_in_one_go_as_it_makes_them_step_by_step(s
     assert network.calls == 0
     for one, other in zip(keeper.sent, slowly.sent, strict=True):
         assert furthest(one.pixels, other.pixels) <= 2
+
+
+def test_yuyv_goes_to_the_gpu_as_it_is_and_is_unpacked_for_everybody_else(sample):
+    yuyv, pixels = at(sample[0], (640, 480))
+    for tree, by_hand in ((Settings(), False), (Settings(look=LookSettings(effect="grey")), True)):
+        frame, out = RawFrame(yuyv, 1, 0.0), empty(640, 480)
+        network = OnGpu(frames_by(Box()(np.zeros((48, 64, 3))), seen=(64, 48)))
+        shown = Darkroom(lambda said: None, lambda stage: nullcontext())(frame, network, tree, out).pixels
+        assert frame.size == (640, 480)
+        assert ("pixels" in vars(frame)) == by_hand
+        assert np.array_equal(frame.pixels, pixels)
+        other = Darkroom(lambda said: None, lambda stage: nullcontext())(
+            RawFrame(pixels, 1, 0.0), network, tree, empty(640, 480)
+        )
+        assert furthest(shown, other.pixels) <= 1
 
 
 def test_all_but_the_blur_of_the_whole_room_goes_the_other_way_and_comes_back(sample):

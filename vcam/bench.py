@@ -75,10 +75,8 @@ def our_way(network: Segment, kind: str, buffers: list[Pixels], settings: Settin
         mark()
 
     frames = network.frames if isinstance(network, Guard) else None
-    seen, size = (
-        network if frames is not None else Timed(network, mark),
-        (settings.output.width, settings.output.height),
-    )
+    seen = Timed(network, mark) if frames is None else network
+    size = settings.output.width, settings.output.height
     darkroom, out = Darkroom(troubles.add, lap), empty(*size)
     if frames is not None:
         frames.lock(out)
@@ -87,7 +85,7 @@ def our_way(network: Segment, kind: str, buffers: list[Pixels], settings: Settin
         marks.clear()
         mark()
         data = buffers[number % len(buffers)]
-        delivered = data if frames is not None and kind == "yuyv" else decoded(kind, data, size)
+        delivered = decoded(kind, data, size) if frames is None or kind == "mjpeg" else data
         mark()
         darkroom(RawFrame(delivered, number, time.monotonic()), seen, settings, out)
         return list(marks)

@@ -140,7 +140,7 @@ class Frames:
         """
         if self._done is None or torch.from_numpy(memory).is_pinned():
             return
-        if torch.cuda.cudart().cudaHostRegister(memory.ctypes.data, memory.nbytes, 0) != 0:  # type: ignore[no-untyped-call]
+        if int(torch.cuda.cudart().cudaHostRegister(memory.ctypes.data, memory.nbytes, 0)):  # type: ignore[no-untyped-call]
             with suppress(RuntimeError):
                 torch.zeros(1, device="cuda")  # the next kernel of all is told of the failure
 

@@ -3,7 +3,7 @@ CUDA graph, and on a CPU for the tests. Nothing here looks at a value, so nothin
 
 Planes are (n, h, w), luma one and colour two, float32 unless said otherwise, in grey levels 0 to 255; masks are (h, w),
 0 to 1. Every filter is separable, and at the sizes at which filters run here it is two small matrix products, borders
-included.
+included, where torch has no kernel that does the same.
 """
 
 from collections.abc import Sequence
@@ -21,12 +21,6 @@ from vcam.effects import EPSILON, LOW_LINES, NEAR
 TURNS = 6  # corners that a way through a doubtful area may have; where one has more, no hole is filled
 # BT.601, limited range: what Y − 16, U − 128, V − 128 are in R, G, B, as OpenCV rounds it.
 BY_Y, U_IN_G, U_IN_B, V_IN_R, V_IN_G = 1.164, -0.391, 2.018, 1.596, -0.813
-
-
-def linear(new: int, old: int) -> NDArray[Any]:
-    """Matrix (new, old) of bilinear interpolation: half-pixel centres, edges repeated."""
-    at = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
-    return np.asarray(np.maximum(0.0, 1.0 - np.abs(at[:, None] - np.arange(old))))
 
 
 def area(new: int, old: int) -> NDArray[Any]:
