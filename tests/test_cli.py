@@ -145,12 +145,15 @@ TRAINING_MISTAKES = {
     "train --data nowhere": "nowhere/train/ccp_upper/images holds no pictures",
     "train --data nowhere --steps 0": "steps",
     "train --data nowhere --config missing.toml": "missing.toml is not a readable TOML file",
-    "train --data nowhere --network unet": "unet is not one of light, deconvnet",
+    "train --data nowhere --network unet": "unet is not one of light, selfie, deconvnet",
     "evaluate nowhere": "nowhere/images holds no pictures",
     "evaluate nowhere --weights missing.safetensors": "there is no weights file missing.safetensors",
     "export missing.pth out.safetensors --name lraspp_mobilenet_v3_large": "missing.pth",
     "export missing.safetensors out.onnx": "its name must end with .safetensors or .xml",
     "split nowhere --by x": "nowhere/images holds no pictures",
+    "label nowhere out --teachers {}": "teachers: Dictionary should have at least 1 item",
+    'label nowhere out --teachers {"a.onnx":0}': "teachers.a.onnx: Input should be greater than 0",
+    'label nowhere out --teachers {"a.onnx":1}': "nowhere holds no pictures",
     "card --weights missing.safetensors": "there is no weights file missing.safetensors",
 }
 

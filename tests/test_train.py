@@ -167,6 +167,13 @@ def test_the_average_knows_nothing_of_the_weights_before_the_first_step(data, tm
     assert all(torch.equal(state["average"][name], tensor) for name, tensor in state["network"].items())
 
 
+def test_weights_that_measure_worse_than_nothing_are_left_too(data, tmp_path, monkeypatch):
+    """As a mean of IoUs less the mistakes is, where every picture has stray parts."""
+    monkeypatch.setattr(person, "choice", lambda report: -0.4)
+    path = run.train(config(data, tmp_path, steps=1, thorough=False))
+    assert load_weights(path)[1].training["step"] == 1
+
+
 def test_only_the_light_networks_batches_are_made_on_the_device(folder, tmp_path):
     with pytest.raises(DataError, match="for deconvnet use --prepare workers"):
         run.train(config(folder, tmp_path, network="deconvnet", prepare="device"))

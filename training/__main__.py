@@ -1,12 +1,12 @@
-"""`segblur train|evaluate|export|card|split|download`, and `python -m training` followed by the same: make weights,
-measure them, hand them on.
+"""`segblur train|evaluate|export|card|split|label|download`, and `python -m training` followed by the same: make
+weights, measure them, hand them on.
 """
 
 import os
 import signal
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_settings import CliApp, CliPositionalArg, CliSubCommand, SettingsError
@@ -128,6 +128,25 @@ class Split(BaseModel):
         print(split_folder(self.folder, self.by, self.share))
 
 
+class Label(BaseModel):
+    """Make masks for pictures that have none, by teachers, and leave out what these do not agree on."""
+
+    pictures: CliPositionalArg[Path] = Field(description="folder of pictures")
+    out: CliPositionalArg[Path] = Field(description="where images/ and masks/ are made, and rooms/ without people")
+    teachers: dict[Path, Annotated[float, Field(gt=0)]] = Field(
+        min_length=1,
+        description="weights of ours, or networks that OpenVINO reads, and how much each counts, as "
+        '\'{"multiclass.tflite": 2, "start.safetensors": 1}\'; the first and the last must agree',
+    )
+    agree: float = Field(0.93, ge=0, le=1, description="least IoU of the first teacher and the last")
+
+    def cli_cmd(self) -> None:
+        """Write, and say what there is."""
+        from training.label import run_label
+
+        print(run_label(self.pictures, self.out, self.teachers, self.agree))
+
+
 class Download(BaseModel):
     """Get Pascal VOC 2012, and with --sbd the larger labels of SBD, into a folder that `segblur train` reads."""
 
@@ -149,6 +168,7 @@ class Training(BaseModel):
     export: CliSubCommand[Export] = Field(description="weights in another form, or from torchvision's files")
     card: CliSubCommand[Card] = Field(description="the figures of a weights file, for its model card")
     split: CliSubCommand[Split] = Field(description="divide pictures into those to train and those to measure on")
+    label: CliSubCommand[Label] = Field(description="masks for pictures that have none, by other networks")
     download: CliSubCommand[Download] = Field(description="Pascal VOC 2012 and SBD")
 
     def cli_cmd(self) -> None:

@@ -1,5 +1,6 @@
 """What a run of training needs to go on where it was stopped."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,11 @@ def save_checkpoint(
 def resume(
     path: Path, network: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer, training: dict[str, Any]
 ) -> tuple[int, float]:
-    """Step to go on from and best figure so far; (0, 0) for a new run. Raises DataError where the run in that folder
-    was another one.
+    """Step to go on from and best figure so far; 0 and minus infinity for a new run: the figure may be below 0. Raises
+    DataError where the run in that folder was another one.
     """
     if not path.exists():
-        return 0, 0.0
+        return 0, -math.inf
     try:
         state = torch.load(path, weights_only=True, map_location="cpu")
         then, now = state["training"], training

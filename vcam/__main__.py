@@ -39,6 +39,7 @@ TRAINING = {
     "export": "weights in another form: for the service, for OpenVINO, from torchvision's files",
     "card": "the figures of a weights file, for its model card",
     "split": "divide pictures into those to train and those to measure on",
+    "label": "masks for pictures that have none, by other networks",
     "download": "Pascal VOC 2012 and SBD",
 }
 
