@@ -39,8 +39,6 @@ class MaskModel(nn.Module):
         self.network = slim(network).to(dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if self.remembers:
             self.network.memory.float()  # it compares masks, and is small
-        if dtype == torch.float16:
-            pointwise(self.network)
         self.register_buffer("shift", 255 * torch.tensor(info.mean).view(1, 3, 1, 1))
         self.register_buffer("scale", 255 * torch.tensor(info.std).view(1, 3, 1, 1))
         self.register_buffer("kept", torch.tensor(list(kept(info.classes, keep)), dtype=torch.int64))
@@ -77,29 +75,6 @@ def slim(network: nn.Module) -> nn.Module:
             elif isinstance(child, nn.MaxUnpool2d):
                 setattr(module, name, Unpool())
     return network
-
-
-def pointwise(network: nn.Module) -> None:
-    """Make the 1×1 convolutions matrix products, which on a GPU add the bias themselves; after a convolution that is a
-    kernel of its own. Changed in place.
-    """
-    for module in list(network.modules()):
-        for name, conv in list(module.named_children()):
-            if isinstance(conv, nn.Conv2d) and conv.kernel_size == conv.stride == (1, 1) and conv.groups == 1:
-                setattr(module, name, Point(conv))
-
-
-class Point(nn.Module):
-    """A 1×1 convolution as a matrix product."""
-
-    def __init__(self, conv: nn.Conv2d) -> None:
-        super().__init__()
-        self.weight, self.bias = nn.Parameter(conv.weight.detach().flatten(1).contiguous()), conv.bias
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Float (N, C, H, W) → float (N, C', H, W), channels last both."""
-        y = F.linear(x.permute(0, 2, 3, 1).flatten(0, 2), self.weight, self.bias)
-        return y.view(x.shape[0], *x.shape[2:], -1).permute(0, 3, 1, 2)
 
 
 class Pool(nn.Module):

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from segnet import engines
-from segnet.architectures import ARCHITECTURES, DeconvConfig, SelfieConfig, TorchvisionConfig
+from segnet.architectures import ARCHITECTURES, DeconvConfig, TorchvisionConfig
 from segnet.classes import VOC_CLASSES, ClassError
 from segnet.engines import EngineError, choose, openvino_works
 from segnet.inference import ENGINES, Segmenter, load_segmenter
-from segnet.maskmodel import MaskModel, Point, Pool, Unpool, pointwise, slim
+from segnet.maskmodel import MaskModel, Pool, Unpool, slim
 from segnet.weights import DEFAULT, WeightsInfo, build, load_weights
 from tests.gpu.marks import needs_gpu
 from vcam.yuv import cover, from_bgr, small_rgb, to_bgr
@@ -131,17 +131,6 @@ def test_half_precision_as_a_gpu_has_it_gives_the_same_mask(sample, segmenter):
         full, half = (MaskModel(network, info, dtype=d)(picture, before) for d in (torch.float32, torch.float16))
     assert half.dtype == torch.float32
     assert (half - full).abs().mean() <= SAME
-
-
-def test_1x1_convolutions_as_matrix_products_are_the_same_network():
-    info = WeightsInfo("selfie", SelfieConfig(), ("person",))
-    plain, other = (MaskModel(lively(info), info) for _ in range(2))
-    pointwise(other.network)
-    assert sum(isinstance(module, Point) for module in other.modules()) > 40
-    picture = torch.randint(0, 256, (1, 64, 96, 3), generator=torch.Generator().manual_seed(0)).byte()
-    with torch.inference_mode():
-        masks = [model(picture, torch.full((1, 1, 64, 96), 0.5)) for model in (plain, other)]
-    assert (masks[0] - masks[1]).abs().max() < 1e-5
 
 
 @needs_gpu
