@@ -25,7 +25,7 @@ WELL = Facts(
     machine=replace(DONE, nodes=LIVE),
     webcams=(WEBCAM, METADATA),
     weights="",
-    network="light, as shipped",
+    network="selfie, as shipped",
     answer={"state": "idle", "sentence": "", "fallback": None},
 )
 
@@ -337,7 +337,7 @@ def test_a_quick_look_costs_no_torch():
 def test_the_weights_are_read_whole(tmp_path):
     from vcam.settings import load_settings
 
-    assert doctor.read_weights(load_settings()) == ("", "light, as shipped: whole, by its sha256; it knows person")
+    assert doctor.read_weights(load_settings()) == ("", "selfie, as shipped: whole, by its sha256; it knows person")
     bad = tmp_path / "bad.safetensors"
     bad.write_bytes(b"nonsense")
     trouble, _ = doctor.read_weights(load_settings({"network": {"weights": str(bad)}}))

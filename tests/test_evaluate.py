@@ -169,7 +169,7 @@ def test_weights_are_measured_at_the_size_that_is_asked_for(discs):
     fast, fine = (
         json.loads(run_evaluate(DEFAULT, [discs], size=s, engine="torch", json=True)) for s in ("fast", "fine")
     )
-    assert (fast["size"], fine["size"]) == ([256, 144], [320, 192])
+    assert (fast["size"], fine["size"]) == ([320, 176], [384, 224])
     assert fast["sets"][str(discs)] != fine["sets"][str(discs)]
     assert set(fast["sets"][str(discs)]) >= {"iou", "flicker", "settled"}
 
@@ -208,7 +208,7 @@ def test_the_table_is_aligned_and_says_how_the_means_are_taken(discs):
     text = run_evaluate(DEFAULT, [discs], engine="torch")
     lines = text.splitlines()
     rows = [line for line in lines if line.startswith("|")]
-    assert lines[0] == "person.safetensors at 256×144"
+    assert lines[0] == "person.safetensors at 320×176"
     assert len({len(row) for row in rows[:3]}) == len({len(row) for row in rows[3:]}) == 1
     assert "person IoU" in rows[0]
     assert "with stray parts" in rows[3]

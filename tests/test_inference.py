@@ -28,9 +28,9 @@ def threads_of(segmenter):
 
 
 def test_fast_and_fine_are_the_first_two_sizes_of_the_weights(tmp_path):
-    assert load_network(NetworkSettings(size="fast")).size_for(1280, 720) == (256, 144)
+    assert load_network(NetworkSettings(size="fast")).size_for(1280, 720) == (320, 176)
     fine = load_network(NetworkSettings(size="fine"))
-    assert (fine.size_for(1280, 720), fine.size_for(640, 480)) == ((336, 192), (288, 208))
+    assert (fine.size_for(1280, 720), fine.size_for(640, 480)) == ((384, 224), (336, 256))
     info = WeightsInfo("light", LightConfig(4, (4, 4, 8, 8), (4, 4, 8)), input_sizes=((160, 96),))
     save_weights(tmp_path / "one.safetensors", build(info).state_dict(), info)
     only = load_network(NetworkSettings(weights=tmp_path / "one.safetensors", size="fine"))

@@ -66,11 +66,13 @@ def about(path: Path, info: WeightsInfo) -> list[str]:
         lines.append(f"- converted from {training['from']}")
     if told := seen(training):
         lines.append(f"- {told}")
+    lines += [f"- {training['note']}"] if "note" in training else []
     before = training.get("started_from")
     while before:
         past = before["training"]
         made = f"from {past['from']}" if "from" in past else f"in {seen(past) or 'some way'}"
         lines.append(f"- started from weights that were made {made}: sha256 `{before['sha256']}`")
+        lines += [f"- {past['note']}"] if "note" in past else []
         before = past.get("started_from")
     words_of = {
         "learning_rate": "learning rate",
