@@ -44,7 +44,9 @@ def written(tmp_path, shipped, **told):
 def test_the_card_tells_what_a_run_and_the_one_before_it_have_to_note(shipped, tmp_path):
     before = {"sha256": "ab12", "training": {"from": "another's", "note": "the mean of two runs"}}
     card = written(tmp_path, shipped, training={"note": "by hand", "started_from": before})
-    assert "- by hand\n- started from weights that were made from another's: sha256 `ab12`\n- the mean of two runs" in card
+    assert (
+        "- by hand\n- started from weights that were made from another's: sha256 `ab12`\n- the mean of two runs" in card
+    )
 
 
 def test_the_card_tells_every_size_the_light_and_the_sources(shipped, tmp_path):

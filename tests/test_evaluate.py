@@ -1,6 +1,7 @@
 """Measuring sets: of networks, of the masks of others, and what is refused."""
 
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -71,7 +72,7 @@ def test_the_final_report_has_both_sizes_flicker_and_light_and_fits_into_a_heade
     assert set(part["sizes"]["320x192"]) >= {"flicker", "settled", "hole_rate", "leak_rate", "picture_iou"}
     assert list(part["light"]) == ["dark", "medium", "bright"]
     network, info = load_weights(DEFAULT)
-    save_weights(tmp_path / "w.safetensors", network.state_dict(), WeightsInfo("light", info.config, metrics=report))
+    save_weights(tmp_path / "w.safetensors", network.state_dict(), replace(info, metrics=report))
     assert read_info(tmp_path / "w.safetensors").metrics == report
 
 
