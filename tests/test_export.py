@@ -55,8 +55,8 @@ def test_what_can_not_be_exported_is_said(tmp_path):
 def test_an_export_for_openvino_gives_the_services_mask(tmp_path):
     assert "the mask of the frame before" in run_export(DEFAULT, tmp_path / "net.xml")
     rng = np.random.default_rng(0)
-    picture = rng.integers(0, 256, (144, 256, 3)).astype(np.uint8)
-    previous = rng.random((144, 256)).astype(np.float32)
+    picture = rng.integers(0, 256, (176, 320, 3)).astype(np.uint8)
+    previous = rng.random((176, 320)).astype(np.float32)
     network = openvino_core().compile_model(tmp_path / "net.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     mask = network([picture[None], previous[None, None]])[0][0, 0]
     segmenter = load_segmenter(DEFAULT, engine="torch", device="cpu")
