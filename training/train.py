@@ -205,9 +205,12 @@ def prepare(config: TrainConfig, group: Group) -> tuple[Task, nn.Module, dict[st
 
 
 def identity(config: TrainConfig, task: Task) -> dict[str, Any]:
-    """What made the weights: settings, data, code; it goes into checkpoints and into the weights file."""
+    """What made the weights: settings, data, code; it goes into checkpoints and into the weights file, which is handed
+    on: so it says what file the run started from, not in whose folder that lay.
+    """
+    start = {"init": manifest_hash([config.init], config.init.parent) if config.init else None}
     return {
-        "settings": config.model_dump(mode="json", exclude={"data", "out", "terms"}),
+        "settings": config.model_dump(mode="json", exclude={"data", "out", "terms", "init"}) | start,
         "terms": config.terms,
         "data_sha256": manifest_hash(task.files, config.data),
         "code_sha256": code_hash(),
