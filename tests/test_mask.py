@@ -130,7 +130,9 @@ def test_what_takes_all_for_a_person_is_refused_where_it_is_nowhere_sure_of_room
 
 @given(st.integers(0, 2**32 - 1), st.floats(0.0, 0.09))
 def test_person_with_room_strewn_over_it_is_refused(seed, share):
-    answer = (np.random.default_rng(seed).random(SIZE[::-1]) >= share).astype(np.float32)
+    answer = np.ones(SIZE[0] * SIZE[1], np.float32)
+    answer[: int(share * answer.size)] = 0
+    answer = np.random.default_rng(seed).permutation(answer).reshape(SIZE[::-1])
     with pytest.raises(MaskError):
         check(answer, SIZE, 1)
 

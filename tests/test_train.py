@@ -181,8 +181,8 @@ def test_only_the_light_networks_batches_are_made_on_the_device(folder, tmp_path
 
 @pytest.mark.parametrize("prepare", ["workers", "device"])
 def test_the_network_learns_a_small_set(data, tmp_path, prepare):
-    path = run.train(config(data, tmp_path, steps=60, batch=8, evaluate_every=60, ema=0.8, prepare=prepare))
+    path = run.train(config(data, tmp_path, steps=40, batch=8, evaluate_every=40, ema=0.8, prepare=prepare))
     _, info = load_weights(path)
     assert info.metrics["val/discs"]["iou"] > 0.8
-    assert info.training["step"] == 60
+    assert info.training["step"] == 40
     assert len((tmp_path / "metrics.csv").read_text().splitlines()) == 2

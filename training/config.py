@@ -77,7 +77,8 @@ class TrainConfig(BaseModel):
         None, ge=0, le=1, description="people: share of the pictures that are rooms without any; default: the style's"
     )
     precision: Literal["bf16", "f32"] = Field(
-        "bf16", description="people: type of the network's layers; depthwise ones are far quicker in f32 on a CPU"
+        "f32",
+        description="people: type of the network's layers; on a CPU without bf16 of its own, that is four times as slow",
     )
     seed: int = Field(0, ge=0, description="of weights, order and augmentation")
     threads: Positive = Field(1, description="CPU threads of the network; workers come on top")
