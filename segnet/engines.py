@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from segnet.architectures import UNKNOWN
 
 if TYPE_CHECKING:
-    from segnet.maskmodel import MaskModel
+    from segnet.mask_model import MaskModel
 
 Array = NDArray[Any]
 Engine = Callable[[Array, Array], Array]

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from segnet.architectures import ARCHITECTURES, UNKNOWN
 from segnet.classes import PERSON, kept
-from segnet.conversion import file_sha256, graph_of
 from segnet.engines import Engine, EngineError, OpenVinoEngine, choose, converted, gives_numbers
+from segnet.graph import file_sha256, graph_of
 from segnet.weights import WeightsError, WeightsInfo, load_weights, read_info
 
 if TYPE_CHECKING:
@@ -97,8 +97,8 @@ def starter(
         return partial(OpenVinoEngine, graph, device=device, threads=threads)
     import torch
 
-    from segnet.maskmodel import MaskModel
-    from segnet.torchengine import TorchEngine
+    from segnet.mask_model import MaskModel
+    from segnet.torch_engine import TorchEngine
 
     on_gpu = device == "cuda"
     model = MaskModel(network, info, keep, dtype=torch.float16 if on_gpu else torch.float32)

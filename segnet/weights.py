@@ -207,7 +207,7 @@ def outline(info: WeightsInfo) -> "nn.Module":
     """The network that `info` describes, without numbers: it takes no memory, whatever the header claims."""
     import torch
 
-    from segnet.undrawn import Undrawn
+    from segnet.uninitialised import Undrawn
 
     with torch.device("meta"), Undrawn():
         return build(info)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vcam.files import SAMPLE, VideoFile
-from vcam.frame import RawFrame
+from vcam.media.files import SAMPLE, VideoFile
+from vcam.media.raw_frame import RawFrame
 
 cv2.setNumThreads(1)
 hypothesis.settings.register_profile("here", deadline=None)  # how long a test takes depends on what else runs
@@ -81,7 +81,7 @@ def data(tmp_path_factory):
 @pytest.fixture
 def folder(tmp_path):
     """VOC's layout with three pictures to train and one to measure on."""
-    from tests.voc_scene import a_scene, save_labels
+    from tests.helpers.voc_scene import a_scene, save_labels
 
     root = tmp_path / "voc2012"
     for part in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):

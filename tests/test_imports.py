@@ -4,6 +4,7 @@ import ast
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,26 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PICTURE, SAMPLE = (ROOT / "vcam/sample" / name for name in ("golden.jpg", "signing.mkv"))
 MAY_IMPORT = {"vcam": {"vcam", "segnet"}, "segnet": {"segnet"}, "training": {"training", "segnet"}}
-PIXELS = {"frame", "yuv", "mask", "people", "edge", "compositor", "effects", "placeholder"} | {
-    *("bokeh", "styles", "rim", "fade", "scene", "tensors", "gpu"),
-}  # know no device, no service, no settings
-SERVICE = {"keeper", "crew", "worker", "slots", "swap", "service", "control", "client", "protocol", "demo", "__main__"}
+# The rooms of vcam, from the ground up: each may import those above it, and segnet where it is marked so.
+ROOMS = (
+    ("vcam", False),  # what every room speaks of: settings, errors, the safe frame
+    ("system", False),
+    ("media", False),
+    ("control", False),
+    ("devices", False),
+    ("masks", False),
+    ("effects", False),
+    ("host", True),
+    ("pipeline", True),
+    ("service", False),
+    ("offline", False),
+    ("bench", True),
+    ("cli", False),
+)
+BLIND = {"frame_slots", "keeper", "placeholder", "service", "supervisor", "wakeup"}  # of service: never see a raw frame
 
 
+@cache
 def modules(package):
     """Each file of a package, at any depth, by its path below the project's folder without ".py"."""
     files = sorted((ROOT / package).rglob("*.py"))
@@ -47,7 +62,7 @@ def words(tree):
 
 def test_the_guards_see_every_file_of_python():
     found = {
-        os.path.relpath(os.path.join(folder, name), ROOT)
+        Path(folder, name).relative_to(ROOT).as_posix()
         for package in MAY_IMPORT
         for folder, _, names in os.walk(ROOT / package)
         for name in names
@@ -64,14 +79,37 @@ def test_imports_point_one_way():
             assert ours <= allowed, f"{name}.py imports {ours - allowed}"
 
 
-def test_pixels_know_nothing_of_devices_or_the_service_and_devices_nothing_of_the_service():
+def room_of(name):
+    """The room of vcam/ROOM/file, "vcam" for what lies in vcam/ itself."""
+    parts = name.split("/")
+    return parts[1] if len(parts) > 2 else "vcam"
+
+
+def test_every_room_is_in_the_table_and_holds_a_sentence():
+    rooms = {path.parent.name: path for path in (ROOT / "vcam").glob("*/__init__.py")}
+    assert set(rooms) == {room for room, _ in ROOMS} - {"vcam"}
+    for path in rooms.values():
+        assert len(path.read_text().splitlines()) == 1, path
+
+
+def test_a_room_imports_only_rooms_above_it():
+    names = [room for room, _ in ROOMS]
     for name, tree in modules("vcam").items():
-        used = {module.split(".")[1] for module, _ in imports(tree) if module.startswith("vcam.")}
-        name = name.removeprefix("vcam/")
-        if name in PIXELS:
-            assert used <= PIXELS, f"{name}.py imports {used - PIXELS}"
-        if name in {"camera", "loopback", "v4l2", "files"}:
-            assert not used & SERVICE, f"{name}.py imports {used & SERVICE}"
+        if name == "vcam/__main__":
+            continue  # the way in
+        me = names.index(room_of(name))
+        for module, _ in imports(tree):
+            if module.split(".")[0] == "segnet":
+                assert ROOMS[me][1], f"{name}.py imports {module}"
+            elif module.startswith("vcam."):
+                other = module.split(".")[1] if module.split(".")[1] in names else "vcam"
+                assert names.index(other) <= me, f"{name}.py imports {module}"
+
+
+def test_the_keeper_and_what_it_needs_of_its_room_never_see_a_raw_frame():
+    for name in BLIND:
+        used = {module for module, _ in imports(modules("vcam")[f"vcam/service/{name}"])}
+        assert not used & {"vcam.media.raw_frame", "vcam.devices.webcam", "cv2", "torch"}, name
 
 
 def test_only_compositors_placeholder_and_slots_vouch_for_a_frame():
@@ -81,7 +119,12 @@ def test_only_compositors_placeholder_and_slots_vouch_for_a_frame():
         for name, tree in modules(package).items()
         if name != "vcam/frame" and {"seal", "_SEAL"} & set(words(tree))
     }
-    assert makers == {"vcam/compositor", "vcam/gpu", "vcam/placeholder", "vcam/slots"}  # gpu: composes on the GPU
+    assert makers == {
+        "vcam/effects/compositor",
+        "vcam/pipeline/cuda_graph",  # composes on the GPU
+        "vcam/service/placeholder",
+        "vcam/service/frame_slots",
+    }
 
 
 def test_a_raw_frame_is_made_only_by_cameras_and_those_who_blur_files():
@@ -92,18 +135,25 @@ def test_a_raw_frame_is_made_only_by_cameras_and_those_who_blur_files():
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and "RawFrame" in {getattr(node.func, "id", ""), getattr(node.func, "attr", "")}
     }
-    assert makers == {f"vcam/{name}" for name in ("camera", "files", "pictures", "video", "bench", "golden")}
+    assert makers == {
+        "vcam/devices/webcam",
+        "vcam/media/files",
+        "vcam/offline/image",
+        "vcam/offline/video",
+        "vcam/bench/bench",
+        "vcam/pipeline/known_answer",
+    }
 
 
 def test_what_has_nothing_to_do_with_pictures_does_not_pay_for_torch_or_opencv():
     for module in (
         "vcam",
         "vcam.settings",
-        "vcam.keeper",
-        "vcam.loopback",
-        "vcam.service",
-        "vcam.crew",
-        "vcam.store",
+        "vcam.service.keeper",
+        "vcam.devices.loopback",
+        "vcam.service.service",
+        "vcam.service.supervisor",
+        "vcam.service.weights_store",
         "vcam.__main__",
     ):
         code = f"import sys, {module}; print({{'torch', 'cv2', 'av'}} & set(sys.modules))"
@@ -112,7 +162,7 @@ def test_what_has_nothing_to_do_with_pictures_does_not_pay_for_torch_or_opencv()
 
 
 def test_a_worker_tells_that_it_lives_before_it_loads_what_runs_the_network():
-    code = "import sys, vcam.worker; print({'torch', 'openvino'} & set(sys.modules))"
+    code = "import sys, vcam.service.worker; print({'torch', 'openvino'} & set(sys.modules))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "set()"
 
@@ -122,7 +172,7 @@ import sys
 from threading import Thread
 import numpy as np
 from vcam.settings import Settings
-from vcam.worker import prepare
+from vcam.service.worker import prepare
 
 class Link:
     settings = Settings(network={"engine": "openvino", "device": "cpu"})

@@ -15,8 +15,8 @@ from segnet.architectures import SelfieConfig
 from segnet.classes import ClassError
 from segnet.engines import EngineError
 from segnet.weights import DEFAULT, WeightsError
-from training.config import TrainConfig, read_recipe
-from training.data import DataError
+from training.data.album import DataError
+from training.run.config import TrainConfig, read_recipe
 
 BAD = (DataError, WeightsError, EngineError, ClassError, SettingsError, ValidationError, OSError)
 
@@ -30,7 +30,7 @@ class Train(TrainConfig):
 
     def cli_cmd(self) -> None:
         """Run and say where the weights are."""
-        from training.train import train
+        from training.run.train import train
 
         recipe = read_recipe(self.config) if self.config else {}
         given = self.model_dump(include=self.model_fields_set - {"config"})
@@ -56,7 +56,7 @@ class Evaluate(BaseModel):
 
     def cli_cmd(self) -> None:
         """Print a table, or one JSON object: set → figures."""
-        from training.evaluate import run_evaluate
+        from training.measure.evaluate import run_evaluate
 
         print(
             run_evaluate(
@@ -92,7 +92,7 @@ class Export(BaseModel):
 
     def cli_cmd(self) -> None:
         """Write, and say what."""
-        from training.export import run_export
+        from training.convert.export import run_export
 
         selfie = SelfieConfig(self.refine, self.depth)
         print(run_export(self.source, self.target, self.name, selfie, self.input_sizes))
@@ -106,8 +106,8 @@ class Card(BaseModel):
 
     def cli_cmd(self) -> None:
         """Print Markdown."""
-        from training.card import figures
-        from training.fails import run_fails
+        from training.measure.card import figures
+        from training.measure.fails import run_fails
 
         print(figures(self.weights))
         if self.fails:
@@ -123,7 +123,7 @@ class Split(BaseModel):
 
     def cli_cmd(self) -> None:
         """Write the two lists, and say what is in them."""
-        from training.split import split_folder
+        from training.data.split import split_folder
 
         print(split_folder(self.folder, self.by, self.share))
 
@@ -142,7 +142,7 @@ class Label(BaseModel):
 
     def cli_cmd(self) -> None:
         """Write, and say what there is."""
-        from training.label import run_label
+        from training.label.label import run_label
 
         print(run_label(self.pictures, self.out, self.teachers, self.agree))
 
@@ -155,7 +155,7 @@ class Download(BaseModel):
 
     def cli_cmd(self) -> None:
         """Fetch, and say what there is."""
-        from training.download import download
+        from training.data.download import download
 
         print(download(self.folder, sbd=self.sbd))
 

@@ -18,11 +18,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
+from vcam.cli.service import add_commands
 from vcam.errors import SegBlurError, SettingsError
-from vcam.heap import keep_freed
-from vcam.log import keep_no_core
-from vcam.remote import add_commands
 from vcam.settings import Settings, fields, for_camera, limits, load_settings
+from vcam.system.log import keep_no_core
+from vcam.system.memory import keep_freed
 
 MOST_FRAMES = 1_000_000  # of one bench
 MOST_AT_ONCE = 64  # videos
@@ -206,8 +206,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """The service."""
     import asyncio
 
-    from vcam.log import set_up_log
-    from vcam.service import serve
+    from vcam.service.service import serve
+    from vcam.system.log import set_up_log
 
     set_up_log()
     asyncio.run(serve(settings, overrides(arguments)))
@@ -216,7 +216,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def demo(arguments: argparse.Namespace, settings: Settings) -> int:
     """Say what is there, then do it."""
-    from vcam import demo as parts
+    from vcam.offline import demo as parts
 
     plan = parts.make_plan(settings, parts.window_works)
     live = plan.webcam is not None and (plan.serves or plan.window)
@@ -228,7 +228,7 @@ def demo(arguments: argparse.Namespace, settings: Settings) -> int:
         sys.stdout.flush()
         return run(arguments, settings)
     print(f"output:  {'a window; q ends it' if plan.window else 'files'}", flush=True)
-    from vcam.network import load_network
+    from vcam.pipeline.network import load_network
 
     segment = load_network(settings.network)
     if plan.window:
@@ -242,8 +242,8 @@ def demo(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def image(arguments: argparse.Namespace, settings: Settings) -> int:
     """Pictures."""
-    from vcam.network import load_network
-    from vcam.pictures import blur_pictures
+    from vcam.offline.image import blur_pictures
+    from vcam.pipeline.network import load_network
 
     for path in blur_pictures(
         arguments.pictures,
@@ -263,8 +263,8 @@ def video(arguments: argparse.Namespace, settings: Settings) -> int:
     keep_freed()
     if len(arguments.videos) > 1 or arguments.out.is_dir():
         return videos(arguments, settings)
-    from vcam.network import load_network
-    from vcam.video import blur_video
+    from vcam.offline.video import blur_video
+    from vcam.pipeline.network import load_network
 
     frames = blur_video(
         arguments.videos[0],
@@ -281,9 +281,9 @@ def videos(arguments: argparse.Namespace, settings: Settings) -> int:
     """Several videos at a time, into a folder."""
     from tqdm import tqdm
 
-    from vcam.batch import blur_videos, by_itself
-    from vcam.network import load_by_size
-    from vcam.video import on_stderr
+    from vcam.offline.batch import blur_videos, by_itself
+    from vcam.offline.video import on_stderr
+    from vcam.pipeline.network import load_by_size
 
     began, good, frames = time.monotonic(), 0, 0
     load = partial(load_by_size, settings.network)
@@ -309,7 +309,7 @@ def counted(number: int, what: str) -> str:
 
 def list_devices(arguments: argparse.Namespace, settings: Settings) -> int:
     """Devices."""
-    from vcam.listing import list_devices as text
+    from vcam.cli.devices import list_devices as text
 
     print(text())
     return 0
@@ -317,20 +317,20 @@ def list_devices(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def bench(arguments: argparse.Namespace, settings: Settings) -> int:
     """Figures."""
-    from vcam import speed, tables
-    from vcam.backdrop import check_look
+    from vcam.bench import matrix, report
+    from vcam.effects.backdrop import check_look
 
     check_look(for_camera(settings.look))
     if not 1 <= arguments.frames <= MOST_FRAMES:
         raise SettingsError(f"--frames must be from 1 to {MOST_FRAMES}")
-    sizes = [speed.parse_size(text) for text in (arguments.sizes or "").split(",") if arguments.sizes]
-    engines = [speed.parse_engine(text) for text in (arguments.engines or settings.network.engine).split(",")]
+    sizes = [matrix.parse_size(text) for text in (arguments.sizes or "").split(",") if arguments.sizes]
+    engines = [matrix.parse_engine(text) for text in (arguments.engines or settings.network.engine).split(",")]
     progress = partial(print, file=sys.stderr)
-    rows = speed.bench(settings, sizes or [settings.output], engines, arguments.frames, arguments.compare, progress)
+    rows = matrix.bench(settings, sizes or [settings.output], engines, arguments.frames, arguments.compare, progress)
     if arguments.markdown:
-        print(tables.page(rows, shlex.join(["segblur", *sys.argv[1:]])))
+        print(report.page(rows, shlex.join(["segblur", *sys.argv[1:]])))
     else:
-        print(json.dumps(rows, indent=2) if arguments.json else tables.tables(rows))
+        print(json.dumps(rows, indent=2) if arguments.json else report.tables(rows))
     return 0
 
 

@@ -1,7 +1,6 @@
-"""The two kinds of frame, which never mix: raw ones from a webcam, and safe ones that may be shown."""
+"""Pictures as planes, and the safe frame: the only kind that may be shown. Raw ones are in media/raw_frame.py."""
 
 from dataclasses import InitVar, dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,39 +12,14 @@ I420 = NDArray[Any]
 YUYV = NDArray[Any]  # uint8 (H, W, 2), as V4L2 has it, limited range
 
 
-@dataclass(frozen=True)
-class RawFrame:
-    """A picture as the webcam saw it. It stays inside the worker."""
-
-    delivered: I420 | YUYV = field(repr=False)
-    sequence: int
-    captured: float  # time.monotonic() when the driver handed it over, in seconds
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height."""
-        return size_of(self.delivered) if self.delivered.ndim == 2 else self.delivered.shape[1::-1]
-
-    @cached_property
-    def pixels(self) -> I420:
-        """The picture; of YUYV it is made when it is first asked for, as a GPU takes that as it is."""
-        if self.delivered.ndim == 2:
-            return self.delivered
-        from vcam.yuv import from_yuyv  # with OpenCV, without which the keeper does
-
-        pixels = empty(*self.size)
-        from_yuyv(self.delivered, pixels)
-        return pixels
-
-
 _SEAL = object()
 
 
 @dataclass(frozen=True)
 class SafeFrame:
     """A picture that may leave: a composite by the mask of that very frame, a wholly blurred frame, or a
-    placeholder. Only `seal` makes one; only the compositors (compositor.py, on a GPU gpu.py), the placeholder
-    painter and the keeper's end of the slots call that (tests/test_imports.py).
+    placeholder. Only `seal` makes one; only the compositors (effects/compositor.py, on a GPU pipeline/cuda_graph.py),
+    the placeholder painter and the keeper's end of the slots call that (tests/test_imports.py).
     """
 
     pixels: I420 = field(repr=False)

@@ -9,10 +9,10 @@ from contextlib import suppress
 
 import pytest
 
-from tests.test_figures import status
-from vcam.control import serve
+from tests.service.test_metrics import status
+from vcam.control.server import serve
 from vcam.errors import PictureError, SettingsError
-from vcam.figures import prometheus
+from vcam.service.metrics import prometheus
 
 PATIENCE = 30.0  # seconds after which a test gives up; nothing here takes a tenth of it
 WEIGHTS = {"sha256": "1f" * 32, "source": "/home/anna/mine.safetensors", "time": 1772439164.2, "size": 3680412}

@@ -3,14 +3,14 @@
 import pytest
 
 from tests.control.callers import Service
-from vcam import control
+from vcam.control import server
 
 
 @pytest.fixture(autouse=True)
 def path(monkeypatch, tmp_path):
     """Short, because a socket's path must be."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    monkeypatch.setattr(control, "PAUSE", 0.0005)
+    monkeypatch.setattr(server, "PAUSE", 0.0005)
     return tmp_path / "segblur" / "control.sock"
 
 

@@ -9,8 +9,8 @@ from contextlib import suppress
 import pytest
 
 from tests.control.callers import PATIENCE, Caller, Service, still_answers, warned
-from tests.test_figures import status
-from vcam import control
+from tests.service.test_metrics import status
+from vcam.control import server
 
 
 def test_a_watcher_gets_the_status_until_it_asks_something_else(service):
@@ -23,7 +23,7 @@ def test_a_watcher_gets_the_status_until_it_asks_something_else(service):
 
 
 def test_a_watcher_that_leaves_is_forgotten_at_once(service):
-    for _ in range(3 * control.MOST_CLIENTS):
+    for _ in range(3 * server.MOST_CLIENTS):
         with Caller(service.path) as caller:
             assert caller.ask("watch", every=60)["ok"]
     assert still_answers(service)
@@ -98,13 +98,13 @@ def test_each_answer_costs_its_client_a_pause(path, monkeypatch):
         pauses.append(seconds)
         await sleep(seconds)
 
-    monkeypatch.setattr(control.asyncio, "sleep", noted)
+    monkeypatch.setattr(server.asyncio, "sleep", noted)
     with Service(path), Caller(path) as caller:
         caller.ask("pause")
         caller.ask("nonsense")
         caller.ask("watch")
         caller.ask("pause")
-    assert pauses[:4] == [control.PAUSE] * 4
+    assert pauses[:4] == [server.PAUSE] * 4
 
 
 def room():
@@ -118,7 +118,7 @@ def room():
 @pytest.mark.parametrize("do", ["watch", "status"])
 @pytest.mark.parametrize("size", [room() + 30_000, 1_000_000])
 def test_a_client_that_does_not_read_is_dropped_while_others_are_answered(path, monkeypatch, do, size):
-    monkeypatch.setattr(control, "PATIENCE", 0.3)
+    monkeypatch.setattr(server, "PATIENCE", 0.3)
     long = status() | {"sentence": "x" * size}
     dropped = warned("does not read")
     with Service(path, watch=lambda: long) as service, Caller(path) as slow:
@@ -133,7 +133,7 @@ def test_a_client_that_does_not_read_is_dropped_while_others_are_answered(path, 
 
 
 def test_when_all_places_are_taken_who_was_silent_for_longest_makes_room(service):
-    silent = [Caller(service.path) for _ in range(control.MOST_CLIENTS)]
+    silent = [Caller(service.path) for _ in range(server.MOST_CLIENTS)]
     for caller in [*silent[1:], silent[0]]:
         assert caller.ask("pause")["ok"]
     assert still_answers(service)
@@ -149,19 +149,19 @@ def test_who_was_told_to_leave_has_no_request_answered_any_more():
     async def main():
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            client = control.Client(ours, 0.0)
+            client = server.Client(ours, 0.0)
             client.reader = asyncio.StreamReader()
             client.reader.feed_data(b'{"segblur": 1, "do": "pause"}\n')  # it came at the same moment
-            assert control.make_room([client])
-            assert not control.make_room([client])
-            assert await control.hear(client) == b""
+            assert server.make_room([client])
+            assert not server.make_room([client])
+            assert await server.hear(client) == b""
             assert json.loads(theirs.recv(999))["code"] == "full"
 
     asyncio.run(main())
 
 
 def test_half_a_request_is_no_reason_to_stay(service):
-    hanging = [Caller(service.path) for _ in range(2 * control.MOST_CLIENTS)]
+    hanging = [Caller(service.path) for _ in range(2 * server.MOST_CLIENTS)]
     for caller in hanging:
         caller.send(b'{"segblur": 1, "do": "sta')
     assert still_answers(service)
@@ -170,7 +170,7 @@ def test_half_a_request_is_no_reason_to_stay(service):
 
 
 def test_when_nobody_is_silent_the_newest_is_told_so(service):
-    watchers = [Caller(service.path) for _ in range(control.MOST_CLIENTS)]
+    watchers = [Caller(service.path) for _ in range(server.MOST_CLIENTS)]
     for caller in watchers:
         assert caller.ask("watch", every=60)["ok"]
     with Caller(service.path) as late:

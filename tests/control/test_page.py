@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from tests.control.callers import Caller
-from vcam.protocol import COMMANDS, KINDS, Code
+from vcam.control.protocol import COMMANDS, KINDS, Code
 
 PAGE = Path(__file__).parents[2] / "docs" / "control.md"
 

@@ -10,8 +10,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tests.control.callers import Caller, Service, still_answers
-from vcam import control
-from vcam.protocol import COMMANDS, KINDS, BadRequestError, parse, refusal, success
+from vcam.control import server
+from vcam.control.protocol import COMMANDS, KINDS, BadRequestError, parse, refusal, success
 from vcam.settings import LookSettings
 
 
@@ -146,8 +146,8 @@ def test_a_request_that_is_too_long_is_refused_and_ends_the_connection(service):
 
 def test_the_longest_request_is_answered(service):
     line = json.dumps({"segblur": 1, "do": "camera", "device": "x"}).encode()
-    line = line[:-2] + b"x" * (control.LONGEST - len(line)) + line[-2:]
-    assert len(line) == control.LONGEST
+    line = line[:-2] + b"x" * (server.LONGEST - len(line)) + line[-2:]
+    assert len(line) == server.LONGEST
     with Caller(service.path) as caller:
         caller.send(line + b"\n")
         assert caller.hear()["ok"]

@@ -11,27 +11,27 @@ import sys
 import pytest
 
 from tests.control.callers import Caller, Service, still_answers
-from vcam import control
-from vcam.control import serve
+from vcam.control import server
+from vcam.control.protocol import socket_path
+from vcam.control.server import serve
 from vcam.errors import SegBlurError
-from vcam.protocol import socket_path
 
 
 def test_another_users_client_is_turned_away(service, monkeypatch):
-    monkeypatch.setattr(control, "peer_uid", lambda link: os.geteuid() + 1)
+    monkeypatch.setattr(server, "peer_uid", lambda link: os.geteuid() + 1)
     with Caller(service.path) as stranger:
         stranger.send(b'{"segblur": 1, "do": "pause"}\n')
         assert stranger.hear()["code"] == "stranger"
         assert stranger.hear() is None
-    monkeypatch.setattr(control, "peer_uid", lambda link: 0)  # root may do anything anyway
-    monkeypatch.setattr(control.os, "geteuid", lambda: 4242)
+    monkeypatch.setattr(server, "peer_uid", lambda link: 0)  # root may do anything anyway
+    monkeypatch.setattr(server.os, "geteuid", lambda: 4242)
     assert still_answers(service)
     assert service.asked == [("status", {})]
 
 
 def test_the_kernel_says_who_calls(service, monkeypatch):
-    seen, asked = [], control.peer_uid
-    monkeypatch.setattr(control, "peer_uid", lambda link: seen.append(asked(link)) or seen[-1])
+    seen, asked = [], server.peer_uid
+    monkeypatch.setattr(server, "peer_uid", lambda link: seen.append(asked(link)) or seen[-1])
     assert still_answers(service)
     assert seen == [os.geteuid()]
 
@@ -61,7 +61,7 @@ def refused(path, says):
 
 def test_a_folder_that_is_not_ours_is_refused(path, monkeypatch):
     path.parent.mkdir()
-    monkeypatch.setattr(control.os, "geteuid", lambda: os.getuid() + 1)
+    monkeypatch.setattr(server.os, "geteuid", lambda: os.getuid() + 1)
     refused(path, "belongs to somebody else")
 
 
@@ -71,7 +71,7 @@ def test_a_folder_that_can_not_be_mended_is_refused(path, monkeypatch):
 
     path.parent.mkdir()
     path.parent.chmod(0o755)
-    monkeypatch.setattr(control.os, "fchmod", fchmod)
+    monkeypatch.setattr(server.os, "fchmod", fchmod)
     refused(path, "can't be had for the control socket: Operation not permitted")
 
 
@@ -102,8 +102,8 @@ def test_a_service_that_lost_its_lock_is_not_replaced_either(service):
 
 
 def test_a_service_that_has_begun_to_start_but_does_not_listen_yet_is_not_overtaken(path):
-    control.prepare_folder(path.parent)
-    with control.lock(path.with_suffix(".lock")):
+    server.prepare_folder(path.parent)
+    with server.lock(path.with_suffix(".lock")):
         refused(path, "another segblur is running")
     with Service(path) as service:
         assert still_answers(service)
@@ -121,7 +121,7 @@ def test_a_service_that_is_too_busy_to_take_calls_is_not_replaced(path):
 
 def test_the_socket_of_a_service_that_was_killed_is_replaced(path):
     code = (
-        "import asyncio, sys; from pathlib import Path; from vcam.control import serve\n"
+        "import asyncio, sys; from pathlib import Path; from vcam.control.server import serve\n"
         "async def main():\n"
         "    async with serve(Path(sys.argv[1]), None, None):\n"
         "        print('ready', flush=True)\n"
@@ -171,8 +171,8 @@ def test_one_after_the_other_can_serve_with_clients_still_there(path):
 
 
 def test_when_the_machine_has_no_descriptor_left_the_door_opens_again_later(path, monkeypatch, caplog):
-    monkeypatch.setattr(control, "RETRY", 0.01)
-    tries, take = [], control.take
+    monkeypatch.setattr(server, "RETRY", 0.01)
+    tries, take = [], server.take
 
     def short(listener):
         tries.append(1)
@@ -180,14 +180,14 @@ def test_when_the_machine_has_no_descriptor_left_the_door_opens_again_later(path
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         return take(listener)
 
-    monkeypatch.setattr(control, "take", short)
+    monkeypatch.setattr(server, "take", short)
     with Service(path) as service:
         assert still_answers(service)
     assert caplog.text.count("no client can be let in (Too many open files); trying again") == 2
 
 
 def test_while_the_machine_has_no_descriptor_left_the_loop_does_not_spin(path, monkeypatch):
-    monkeypatch.setattr(control, "RETRY", 3600)
+    monkeypatch.setattr(server, "RETRY", 3600)
     tries = []
 
     def short(listener):
@@ -200,7 +200,7 @@ def test_while_the_machine_has_no_descriptor_left_the_loop_does_not_spin(path, m
                 for _ in range(50):
                     await asyncio.sleep(0)
 
-    monkeypatch.setattr(control, "take", short)
+    monkeypatch.setattr(server, "take", short)
     asyncio.run(main())
     assert tries == [1]
 
@@ -229,6 +229,6 @@ def test_without_a_folder_for_the_session_there_is_a_sentence(monkeypatch, tmp_p
     with pytest.raises(SegBlurError, match="too long"):
         socket_path()
     monkeypatch.delenv("XDG_RUNTIME_DIR")
-    monkeypatch.setattr("vcam.protocol.os.geteuid", lambda: 4242424)
+    monkeypatch.setattr("vcam.control.protocol.os.geteuid", lambda: 4242424)
     with pytest.raises(SegBlurError, match="XDG_RUNTIME_DIR is not set and /run/user/4242424 is not a folder"):
         socket_path()

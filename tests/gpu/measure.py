@@ -15,19 +15,20 @@ from torch.overrides import TorchFunctionMode
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from segnet.inference import load_segmenter
-from segnet.torchengine import gpu_name
+from segnet.torch_engine import gpu_name
 from segnet.weights import DEFAULT
-from vcam.bench import decoded, read_inputs
-from vcam.compositor import compose
-from vcam.effects import Blur
-from vcam.files import SAMPLE, VideoFile
-from vcam.frame import RawFrame, empty
-from vcam.mask import find_mask
-from vcam.network import load_network, whole_frames
+from vcam.bench.bench import decoded, read_inputs
+from vcam.bench.matrix import bench, parse_size, write_inputs
+from vcam.bench.report import bars, machine, tables
+from vcam.effects.blur import Blur
+from vcam.effects.compositor import compose
+from vcam.frame import empty
+from vcam.masks.mask import find_mask
+from vcam.media.files import SAMPLE, VideoFile
+from vcam.media.raw_frame import RawFrame
+from vcam.media.yuv import from_bgr, to_bgr
+from vcam.pipeline.network import load_network, whole_frames
 from vcam.settings import NetworkSettings, Settings
-from vcam.speed import bench, parse_size, write_inputs
-from vcam.tables import bars, machine, tables
-from vcam.yuv import from_bgr, to_bgr
 
 OURS = "ours: "  # begins the name of what we mark in a profile
 ROOT = Path(__file__).parent.parent.parent

@@ -28,7 +28,7 @@ def test_everything_is_measured_and_the_page_has_it(tmp_path):
     assert page in done.stdout
     assert "Failed" not in page
     assert "| 640×360 " in page
-    assert "`vcam/tensors.py:" in page
+    assert "`vcam/pipeline/gpu_pixels.py:" in page
     assert "passed" in page
     found = json.loads((out / "differences.json").read_text())["found"]
     assert found["320×240"]["mask_max"] == 0

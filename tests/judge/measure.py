@@ -20,14 +20,15 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from tests.judge.scenes import Colours, Composite, Plane, Scene, composites, distance, photographs, ring, to_i420, walk
-from training.data import find_pairs
-from training.metrics import Confusion, boundary_band, boundary_width
-from vcam.compositor import compose
-from vcam.effects import Blur
-from vcam.files import VideoFile
-from vcam.frame import I420, RawFrame, planes, size_of
-from vcam.mask import FrameMask, Segment, mask_or_none
-from vcam.yuv import to_bgr
+from training.data.album import find_pairs
+from training.measure.metrics import Confusion, boundary_band, boundary_width
+from vcam.effects.blur import Blur
+from vcam.effects.compositor import compose
+from vcam.frame import I420, planes, size_of
+from vcam.masks.mask import FrameMask, Segment, mask_or_none
+from vcam.media.files import VideoFile
+from vcam.media.raw_frame import RawFrame
+from vcam.media.yuv import to_bgr
 
 STRENGTH = 0.5
 FINE = 0.005  # of the diagonal: the narrower band of a boundary IoU, 7 pixels at 1280×720
@@ -47,7 +48,7 @@ class Plain:
         self.value = value
 
     def __call__(self, pixels: I420, kept: NDArray[Any] | None) -> I420:
-        """See vcam.effects.Effect."""
+        """See vcam.effects.blur.Effect."""
         return np.full_like(pixels, self.value)
 
 
@@ -288,7 +289,7 @@ def judge(segment: Segment, data: Path, count: int) -> dict[str, Figures]:
 
 def main() -> None:
     """The command line above."""
-    from vcam.network import load_network
+    from vcam.pipeline.network import load_network
     from vcam.settings import NetworkSettings
 
     cv2.setNumThreads(1)

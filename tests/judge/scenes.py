@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data import Pair, find_pairs, read_rgb
+from training.data.album import Pair, find_pairs, read_rgb
 from vcam.frame import I420, empty
-from vcam.yuv import cover, from_bgr
+from vcam.media.yuv import cover, from_bgr
 
 Plane = NDArray[Any]  # float32 (H, W), 0 to 1
 Colours = NDArray[Any]  # float32 (H, W, 3), BGR, 0 to 255

@@ -12,16 +12,16 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from tests.faulty_worker import FAULTS, Box
-from vcam.camera import WebCamera
-from vcam.crew import Crew
-from vcam.keeper import Life, keep
-from vcam.log import set_up_log
-from vcam.loopback import Loopback, find_loopback
+from tests.helpers.faulty_worker import FAULTS, Box
+from vcam.devices.loopback import Loopback, find_loopback
+from vcam.devices.webcam import WebCamera
+from vcam.pipeline.hot_swap import Networks
+from vcam.service.frame_slots import EndedError, Sender
+from vcam.service.keeper import Life, keep
+from vcam.service.supervisor import Crew
+from vcam.service.worker import work
 from vcam.settings import CameraSettings, OutputSettings, Settings
-from vcam.slots import EndedError, Sender
-from vcam.swap import Networks
-from vcam.worker import work
+from vcam.system.log import set_up_log
 
 GOOD, BAD = 4, 3  # frames
 WRONG = ["raise", "nan", "one-nan", "constant", "half", "nearly-all", "undecided", "noise", "shape", "type", "range"]

@@ -1,5 +1,5 @@
 """`segblur run` with a worker that is ready in seconds: the real service, webcam and compositor, and a network without
-torch that does what its weights file says (tests/faulty_worker.py).
+torch that does what its weights file says (tests/helpers/faulty_worker.py).
 """
 
 import asyncio
@@ -12,11 +12,11 @@ sys.path.insert(0, str(PROJECT))
 
 from vcam.__main__ import tell  # noqa: E402 - systemd starts this file from anywhere
 from vcam.errors import SegBlurError  # noqa: E402
-from vcam.log import keep_no_core, set_up_log  # noqa: E402
-from vcam.service import serve  # noqa: E402
+from vcam.service.service import serve  # noqa: E402
 from vcam.settings import load_settings  # noqa: E402
+from vcam.system.log import keep_no_core, set_up_log  # noqa: E402
 
-WORKER = (sys.executable, str(PROJECT / "tests/faulty_worker.py"), "none", "1000000000", "settings")
+WORKER = (sys.executable, str(PROJECT / "tests/helpers/faulty_worker.py"), "none", "1000000000", "settings")
 
 if __name__ == "__main__":
     os.environ |= {"OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT": "1", "PYTHONPATH": str(PROJECT)}  # the first as segblur does

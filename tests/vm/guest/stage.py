@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from vcam import client
+from vcam.control import client
 
 JOB, HOME, UID = Path("/job"), Path("/home/tester"), 1000
 PROJECT, VENV = Path(os.environ["PROJECT"]), Path(os.environ["VENV"])

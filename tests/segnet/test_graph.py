@@ -1,0 +1,448 @@
+"""The graph of a weights file: made once, by a process that can do no harm, and taken from the cache only where that is
+sound.
+"""
+
+import errno
+import os
+import select
+import stat
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from segnet import cache
+from segnet import graph as conversion
+from segnet.classes import ClassError
+from segnet.engines import EngineError
+from segnet.graph import by_child, file_sha256, graph, graph_of, key, make, serialized
+from segnet.inference import Segmenter, load_segmenter
+from segnet.weights import DEFAULT, WeightsError, build, load_weights, read_info, save_weights
+from tests.segnet.test_weights import SMALL
+
+ROOT = Path(__file__).parents[2]
+NAME, OTHER = "a" * 64, "b" * 64
+CONTENT = np.arange(1000).astype(np.uint8)
+SIZE = (160, 96)
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path, monkeypatch):
+    """Where temporary files go: nothing may be left there. And a cache for each test."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(conversion, "SHARED", folder)
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    yield folder
+    assert not list(folder.iterdir())
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Where the cache is."""
+    return tmp_path / "cache" / "segblur" / "openvino"
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """A small file of weights, which is quick to convert."""
+    path = tmp_path / "small.safetensors"
+    save_weights(path, build(SMALL).state_dict(), replace(SMALL, input_sizes=(SIZE,)))
+    return path
+
+
+@pytest.fixture
+def no_child(monkeypatch):
+    """From here on a child would be an error."""
+    monkeypatch.setattr(conversion, "CHILD", ("false",))
+
+
+def child(monkeypatch, code):
+    """Let this code be the child; its arguments are the same."""
+    monkeypatch.setattr(conversion, "CHILD", (sys.executable, "-c", code))
+
+
+def acting(body):
+    """Code for a child that is the real one, but for what it makes."""
+    return f"""
+import os, signal, sys, time
+from segnet import conversion
+def make(*order):
+    {body}
+conversion.make = make
+sys.exit(conversion.main())
+"""
+
+
+def order(path, keep=("person",)):
+    return path, file_sha256(path), keep
+
+
+def entries(folder):
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def picture(size=SIZE):
+    return np.random.default_rng(1).integers(0, 256, (*size[::-1], 3)).astype(np.uint8)
+
+
+def openvino(path, keep=("person",)):
+    return load_segmenter(path, engine="openvino", device="cpu", keep=keep)
+
+
+def plain(path, keep=("person",)):
+    """The same without a cache and without a child."""
+    return Segmenter(*load_weights(path), engine="openvino", device="cpu", keep=keep)
+
+
+def test_a_graph_that_a_child_made_gives_the_same_masks_and_is_used_again_without_a_child(monkeypatch, folder):
+    by_hand, made = plain(DEFAULT), openvino(DEFAULT)
+    (name,) = entries(folder)
+    assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    monkeypatch.setattr(conversion, "CHILD", ("false",))
+    again = openvino(DEFAULT)
+    one, other = picture((256, 144)), 255 - picture((256, 144))
+    for segmenter in (made, again):
+        mask = segmenter(one)
+        assert np.abs(mask - by_hand(one)).max() < 1e-5
+        assert np.abs(segmenter(other, mask) - by_hand(other, mask)).max() < 1e-5
+    assert entries(folder) == [name]
+
+
+def test_one_graph_serves_pictures_of_every_size(monkeypatch, folder):
+    by_torch, made = load_segmenter(DEFAULT, engine="torch", device="cpu"), openvino(DEFAULT)
+    monkeypatch.setattr(conversion, "CHILD", ("false",))
+    for size in ((256, 144), (224, 160), (144, 256), (64, 48), (336, 192)):
+        assert np.abs(made(picture(size)) - by_torch(picture(size))).mean() < 1 / 255
+    assert len(entries(folder)) == 1
+
+
+def test_a_network_without_a_memory_has_one_input_and_its_classes(tmp_path, monkeypatch):
+    from segnet.architectures import DeconvConfig
+    from segnet.classes import VOC_CLASSES
+    from segnet.weights import WeightsInfo
+
+    info = WeightsInfo("deconvnet", DeconvConfig(width=0.125, fc=64), VOC_CLASSES, ((224, 224), (256, 224)))
+    path = tmp_path / "voc.safetensors"
+    save_weights(path, build(info).state_dict(), info)
+    by_hand = plain(path, ("cat", "person"))
+    for _ in range(2):  # the second is from the cache
+        kept = openvino(path, ("cat", "person"))
+        for size in info.input_sizes:
+            assert np.abs(kept(picture(size)) - by_hand(picture(size))).max() < 1e-5
+        monkeypatch.setattr(conversion, "CHILD", ("false",))
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: os.truncate(path, path.stat().st_size - 1),
+        lambda path: path.write_bytes(path.read_bytes()[:-1] + b"x"),
+        lambda path: path.write_bytes(bytes(32) + path.read_bytes()[32:]),
+        lambda path: path.write_bytes(cache.digest(OTHER, CONTENT) + CONTENT.tobytes()),
+        lambda path: path.chmod(0o620),
+        lambda path: path.chmod(0o604),
+        lambda path: path.rename(path.with_name("x")) and path.symlink_to("x"),
+        lambda path: path.unlink() or os.mkfifo(path, 0o600),
+        lambda path: path.unlink() or path.mkdir(0o700),
+    ],
+    ids=["empty", "short", "changed", "digest", "another's", "writable", "readable", "link", "pipe", "folder"],
+)
+def test_what_is_damaged_or_not_private_is_not_read(folder, harm):
+    cache.write(NAME, CONTENT)
+    assert np.array_equal(cache.read(NAME), CONTENT)
+    harm(folder / NAME)
+    assert cache.read(NAME) is None
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give files away")
+def test_what_belongs_to_somebody_else_is_not_read(folder):
+    cache.write(NAME, CONTENT)
+    os.chown(folder / NAME, 12345, -1)
+    assert cache.read(NAME) is None
+    os.chown(folder / NAME, 0, -1)
+    assert cache.read(NAME) is not None
+    os.chown(folder, 12345, -1)
+    assert cache.read(NAME) is None
+    cache.write(OTHER, CONTENT)
+    assert entries(folder) == [NAME]
+
+
+def test_a_folder_that_others_may_enter_is_closed_to_them(folder):
+    cache.write(NAME, CONTENT)
+    folder.chmod(0o777)
+    assert cache.read(NAME) is not None
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_link_in_place_of_the_folder_is_not_followed(folder, tmp_path):
+    cache.write(NAME, CONTENT)
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere")
+    assert cache.read(NAME) is None
+    cache.write(OTHER, CONTENT)
+    assert entries(tmp_path / "elsewhere") == [NAME]
+
+
+def test_a_damaged_graph_is_made_again(weights, folder):
+    good = graph_of(*order(weights))
+    (name,) = entries(folder)
+    os.truncate(folder / name, 99)
+    assert len(graph_of(*order(weights)).get_ops()) == len(good.get_ops())
+    assert cache.read(name) is not None
+
+
+def test_the_cache_is_where_the_user_has_it_or_nowhere(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    for value in ("", "relative"):
+        monkeypatch.setenv("XDG_CACHE_HOME", value)
+        cache.write(NAME, CONTENT)
+        assert entries(tmp_path / "home/.cache/segblur/openvino") == [NAME]
+    assert not Path("relative").exists()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "home")
+    assert cache.read(NAME) is None
+    cache.write(OTHER, CONTENT)
+    assert entries(tmp_path / "home/.cache/segblur/openvino") == [NAME]
+
+
+def test_without_a_cache_that_can_be_written_all_works(weights, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert openvino(weights)(picture()).shape == SIZE[::-1]
+    assert (tmp_path / "file").stat().st_size == 0
+
+
+def test_a_full_disk_leaves_nothing_half(weights, folder, monkeypatch):
+    def full(descriptor, data):
+        os.write(descriptor, bytes(data)[:10])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(cache, "pour", full)
+    openvino(weights)
+    assert folder.exists()
+    assert entries(folder) == []
+
+
+def test_a_graph_needs_no_room_where_temporary_files_go(weights, monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    before = {*conversion.SHARED.glob("segblur-*")}
+    assert serialized(make(*order(weights))).size > 10_000
+    assert {*conversion.SHARED.glob("segblur-*")} <= before
+    monkeypatch.setattr(conversion, "SHARED", Path("/nowhere"))
+    with pytest.raises(FileNotFoundError):
+        serialized(make(*order(weights)))
+
+
+def test_only_what_was_used_last_is_kept(folder, monkeypatch):
+    names = [f"{number:064x}" for number in range(cache.MOST + 3)]
+    for number, name in enumerate(names[:-1]):
+        cache.write(name, CONTENT)
+        if (folder / name).exists():
+            os.utime(folder / name, (number, number))
+        if number == 2:
+            assert cache.read(names[0]) is not None  # used now, so it stays
+    cache.write(names[-1], CONTENT)
+    assert entries(folder) == sorted([names[0], *names[-cache.MOST + 1 :]])
+    monkeypatch.setattr(cache, "LARGEST", 3 * (cache.DIGEST + CONTENT.size))
+    cache.write(NAME, CONTENT)
+    assert len(entries(folder)) == 3
+    assert NAME in entries(folder)
+    kept = entries(folder)
+    cache.write(OTHER, np.zeros(cache.LARGEST, np.uint8))
+    assert entries(folder) == kept
+
+
+def test_what_a_crash_left_goes_after_a_while_and_what_is_not_ours_stays(folder, monkeypatch):
+    cache.write(NAME, CONTENT)
+    old, young, strange = folder / f".{NAME}.1.new", folder / f".{NAME}.2.new", folder / "notes.txt"
+    for path in (old, young, strange):
+        path.touch()
+    for path in (old, strange):
+        os.utime(path, (0, 0))
+    monkeypatch.setattr(cache, "MOST", 2)
+    cache.write(OTHER, CONTENT)
+    assert entries(folder) == sorted([NAME, OTHER, young.name, strange.name])
+    monkeypatch.setattr(cache, "MOST", 0)
+    cache.write(OTHER, CONTENT)
+    assert entries(folder) == sorted([young.name, strange.name])
+
+
+def test_several_processes_may_write_and_read_the_same_at_once(folder):
+    code = f"""
+import numpy as np
+from segnet import cache
+mine = np.full(300_000, int(__import__("sys").argv[1]), np.uint8)
+for _ in range(40):
+    cache.write("{NAME}", mine)
+    found = cache.read("{NAME}")
+    assert found is not None and found.size == mine.size and (found == found[0]).all()
+"""
+    writers = [subprocess.Popen([sys.executable, "-c", code, str(number)], cwd=ROOT) for number in range(3)]
+    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    assert entries(folder) == [NAME]
+
+
+def test_two_may_have_the_same_graph_made_at_once(weights, folder):
+    with ThreadPoolExecutor(2) as pool:
+        one, other = (pool.submit(openvino, weights) for _ in range(2))
+        assert np.array_equal(one.result()(picture()), other.result()(picture()))
+    assert len(entries(folder)) == 1
+
+
+def test_whatever_may_change_the_graph_changes_its_name(monkeypatch):
+    names = {key("0", ("person",)), key("1", ("person",)), key("0", ("cat",)), key("0", ("cat", "person"))}
+    assert key("0", ("person", "cat")) == key("0", ("cat", "person", "cat"))
+    for part in ("openvino", "torch", "torchvision"):
+        with monkeypatch.context() as change:
+            change.setattr(conversion, "version", lambda name, part=part: "0" if name == part else "1")
+            names.add(key("0", ("person",)))
+    monkeypatch.setattr(conversion, "code", lambda: "other")
+    names.add(key("0", ("person",)))
+    assert len(names) == 8
+    assert all(cache.NAME.fullmatch(name) for name in names)
+
+
+@pytest.mark.parametrize("kind", [WeightsError, EngineError, ClassError])
+def test_what_the_child_finds_is_told_in_its_words(weights, folder, monkeypatch, kind):
+    chatter = "print('noise', flush=True); os.write(1, b'noise')"
+    child(monkeypatch, acting(f"{chatter}; raise conversion.{kind.__name__}('größer × ' + repr(order[2:]))"))
+    with pytest.raises(kind) as caught:
+        graph_of(*order(weights, keep=("person", "--cat")))
+    assert str(caught.value) == "größer × (['person', '--cat'],)"
+    assert entries(folder) == []
+
+
+def test_numbers_that_are_none_are_found_by_the_child(tmp_path, folder):
+    tensors = build(SMALL).state_dict()
+    tensors |= {name: tensor * 3e38 for name, tensor in tensors.items() if tensor.is_floating_point()}
+    path = tmp_path / "big.safetensors"
+    save_weights(path, tensors, SMALL)
+    with pytest.raises(WeightsError, match=r"^the network in \S*big\.safetensors gives numbers that are not"):
+        openvino(path)
+    assert entries(folder) == []
+
+
+def test_what_openvino_makes_of_the_graph_is_looked_at_too(weights, monkeypatch):
+    monkeypatch.setattr("segnet.inference.gives_numbers", lambda *_: False)
+    with pytest.raises(WeightsError, match="not finite"):
+        openvino(weights)
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("import os; os.abort()", "was ended by SIGABRT; try again, or use torch"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "was ended by SIGSEGV;"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "SIGKILL, perhaps for want of memory;"),
+        ("raise MemoryError", "ended with code 1;"),
+        ("", "OpenVINO can't read what was made of"),
+        ("import os, sys; os.write(int(sys.argv[2]), b'garbage' * 99)", "OpenVINO can't read what was made of"),
+        ("import os, sys; os.write(int(sys.argv[2]), bytes(8) + b'garbage')", "OpenVINO can't read what was made"),
+    ],
+)
+def test_a_child_that_fails_is_a_sentence_and_leaves_nothing(weights, folder, monkeypatch, code, says):
+    child(monkeypatch, code)
+    open_files = len([*Path("/proc/self/fd").iterdir()])
+    with pytest.raises(EngineError, match=says) as caught:
+        graph_of(*order(weights))
+    assert str(weights) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert entries(folder) == []
+    assert len([*Path("/proc/self/fd").iterdir()]) == open_files
+
+
+def children():
+    return {pid for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()}
+
+
+def test_a_child_that_hangs_is_ended(weights, folder, monkeypatch):
+    monkeypatch.setattr(conversion, "CHILD", ("sh", "-c", "exec sleep 999"))
+    monkeypatch.setattr(conversion, "LIMIT", 0.5)
+    before = children()
+    with pytest.raises(EngineError, match=r"took more than 0\.5 seconds; try again, or use torch"):
+        graph_of(*order(weights))
+    assert children() == before
+    assert entries(folder) == []
+
+
+def test_a_child_that_can_not_be_started_is_a_sentence(weights, monkeypatch):
+    monkeypatch.setattr(conversion, "CHILD", ("/nowhere/python",))
+    with pytest.raises(EngineError, match=r"can't be made ready for OpenVINO \(No such file"):
+        by_child(*order(weights))
+
+
+@pytest.mark.parametrize("frames", [True, False])
+def test_a_child_is_nice_where_frames_are_shown_meanwhile_and_ends_with_the_one_that_asked(weights, tmp_path, frames):
+    begun = tmp_path / "begun"
+    os.mkfifo(begun)
+    code = acting(f"open({str(begun)!r}, 'w').write(f'{{os.getpid()}} {{os.nice(0)}}'); time.sleep(999)")
+    asks = f"""
+import sys, threading
+from pathlib import Path
+from segnet import conversion
+conversion.CHILD = (sys.executable, "-c", {code!r})
+def ask():
+    conversion.by_child(Path({str(weights)!r}), "0", ("person",))
+threading.Thread(target=ask).start() if {frames} else ask()
+"""
+    parent = subprocess.Popen([sys.executable, "-c", asks], cwd=ROOT)
+    try:
+        pid, nice = map(int, begun.read_text().split())
+        assert nice == min(19, os.nice(0) + frames * conversion.NICE)
+        watched = os.pidfd_open(pid)
+    finally:
+        parent.kill()
+        parent.wait()
+    assert select.select([watched], [], [], 60)[0]
+    os.close(watched)
+
+
+def test_a_child_whose_parent_is_gone_already_makes_nothing(weights):
+    result = os.memfd_create("result")
+    called = [*conversion.CHILD, "1", str(result), "0", str(weights), file_sha256(weights), "person"]
+    assert subprocess.run(called, pass_fds=[result], cwd=ROOT, check=False).returncode == 1
+    assert os.fstat(result).st_size == 0
+    os.close(result)
+
+
+def test_weights_that_change_while_they_are_read_are_refused(weights):
+    with pytest.raises(WeightsError, match="changed while it was read"):
+        make(weights, "0" * 64, ("person",))
+
+
+def test_weights_that_are_gone_are_one_sentence(tmp_path):
+    with pytest.raises(WeightsError, match="there is no weights file"):
+        openvino(tmp_path / "none")
+    with pytest.raises(WeightsError, match="can't be read: Is a directory"):
+        file_sha256(tmp_path)
+
+
+def test_classes_that_the_weights_do_not_know_need_no_child(weights, no_child):
+    with pytest.raises(ClassError, match="know only person"):
+        openvino(weights, ("person", "cat"))
+
+
+def test_a_file_that_was_not_loaded_is_for_openvino_alone(weights):
+    with pytest.raises(EngineError, match=r"torch does not run \S*small\.safetensors as it is"):
+        Segmenter(weights, read_info(weights), engine="torch", device="cpu")
+
+
+def test_a_graph_outlives_the_bytes_it_was_made_of(weights):
+    content = serialized(make(*order(weights)))
+    copy = graph(weights, content)
+    before = [op.data.copy() for op in copy.get_ordered_ops() if op.get_type_name() == "Constant"]
+    content[:] = 255
+    after = [op.data for op in copy.get_ordered_ops() if op.get_type_name() == "Constant"]
+    assert all(np.array_equal(old, new) for old, new in zip(before, after, strict=True))

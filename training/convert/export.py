@@ -1,0 +1,94 @@
+"""Weights in another form: as one file for the service, or as a network that OpenVINO reads without this program."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from segnet.architectures import TORCHVISION, UNKNOWN, SelfieConfig
+from segnet.classes import BACKGROUND
+from segnet.engines import converted, import_openvino, shaped
+from segnet.mask_model import MaskModel
+from segnet.weights import WeightsInfo, build, load_weights, save_weights
+from training.convert.pth import convert
+from training.convert.selfie_onnx import convert_onnx
+from training.data.album import DataError
+
+BEST = "best.safetensors"  # what a run leaves beside its checkpoint
+
+
+def run_export(
+    source: Path,
+    target: Path,
+    name: str | None = None,
+    selfie: SelfieConfig | None = None,
+    sizes: tuple[tuple[int, int], ...] | None = None,
+) -> str:
+    """Write `target`, .safetensors or .xml, from a run's folder or checkpoint.pt, a .safetensors, a torchvision .pth
+    of the network `name`, or MediaPipe's Selfie as .onnx, which gets the refinements of `selfie` and input `sizes`; a
+    sentence on what was written. Raises DataError, WeightsError, EngineError.
+    """
+    if target.suffix not in {".safetensors", ".xml"}:
+        raise DataError(f"{target} can't be written: its name must end with .safetensors or .xml")
+    files = [target, target.with_suffix(".bin")] if target.suffix == ".xml" else [target]
+    for path in files:
+        if path.exists():
+            raise DataError(f"{path} exists; choose another name, or remove it first")
+    if source.suffix == ".onnx":
+        network, info = convert_onnx(found(source), selfie or SelfieConfig())
+        info = replace(info, input_sizes=sizes or info.input_sizes)
+    else:
+        network, info = read(source if str(source) in TORCHVISION else found(source), name)
+    if target.suffix == ".xml":
+        what = write_openvino(network, info, target)
+    else:
+        save_weights(target, network.state_dict(), info)
+        what = f"{info.architecture}, which finds {', '.join(n for n in info.classes if n != BACKGROUND)}"
+    return f"{target} ({sum(path.stat().st_size for path in files) / 1e6:.1f} MB): {what}"
+
+
+def read(source: Path, name: str | None) -> tuple[nn.Module, WeightsInfo]:
+    """The network of a file. Raises DataError, WeightsError."""
+    if source.suffix == ".safetensors":
+        return load_weights(source)
+    if str(source) in TORCHVISION:
+        return loaded(convert(None, str(source)))
+    if name is None:
+        raise DataError(f"{source} does not say what network it is of; name it, as --name deeplabv3_resnet50")
+    return loaded(convert(source, name))
+
+
+def loaded(made: tuple[dict[str, Tensor], WeightsInfo]) -> tuple[nn.Module, WeightsInfo]:
+    """The network that tensors and their description make."""
+    tensors, info = made
+    network = build(info)
+    network.load_state_dict(tensors)
+    return network.eval(), info
+
+
+def write_openvino(network: nn.Module, info: WeightsInfo, target: Path) -> str:
+    """Write the network with all that is around it, for people and the first input size; what it takes and gives.
+    Raises EngineError.
+    """
+    model, (width, height) = MaskModel(network, info), info.input_sizes[0]
+    graph = shaped(converted(model, width, height), width, height)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    import_openvino().save_model(graph, target, compress_to_fp16=False)
+    plane = f"float32 (1, 1, {height}, {width})"
+    past = f" and the mask of the frame before, {plane}, {UNKNOWN} where there is none" if model.remembers else ""
+    return (
+        f"{info.architecture} for OpenVINO; in: picture, uint8 (1, {height}, {width}, 3) RGB{past}; out: mask, {plane}"
+    )
+
+
+def found(source: Path) -> Path:
+    """The file of weights that `source` means. Raises DataError."""
+    path = source / BEST if source.is_dir() else source.with_name(BEST) if source.name == "checkpoint.pt" else source
+    if not path.is_file():
+        missing = "a run leaves it there when it is first measured" if path != source else "there is no such file"
+        raise DataError(f"{path} can't be exported: {missing}")
+    if path.suffix not in {".safetensors", ".pth", ".onnx"}:
+        raise DataError(
+            f"{path} can't be exported: a run's folder, a .safetensors, a torchvision .pth or Selfie's .onnx can"
+        )
+    return path

@@ -1,0 +1,1 @@
+"""Sets of pictures and masks: read, divided, downloaded."""

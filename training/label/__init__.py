@@ -1,0 +1,1 @@
+"""Masks for pictures that have none, by other networks."""

@@ -1,0 +1,1 @@
+"""How good masks are, as figures, tables and pictures."""

@@ -1,0 +1,1 @@
+"""A training run: its settings, steps, losses, checkpoints and journal."""

@@ -1,0 +1,102 @@
+"""What one training run is told: every field with its meaning and unit."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from training.data.album import DataError
+
+Positive = Annotated[int, Field(gt=0)]
+
+
+class TrainConfig(BaseModel):
+    """Settings of `segblur train`; each is an option of that command and a key of the file given with --config."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: Path = Field(description="folder that holds the sets and rooms below")
+    out: Path = Field(Path("runs/person"), description="where checkpoints, figures and the weights go")
+    network: str = Field(
+        "light", description="light, selfie, deconvnet, or one of torchvision's, such as deeplabv3_resnet50"
+    )
+    sets: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        {
+            "train/ccp_upper": 2.0,
+            "train/ccp_fullbody": 1.7,
+            "train/voc_person": 0.7,
+            "train/coco_person": 0.4,
+            "train/distilled": 1.2,
+            "voc2012/train_aug": 0.6,
+        },
+        min_length=1,
+        description="sets under data, and how often each is drawn: folders of images/ and masks/, or VOC/SPLIT",
+    )
+    rooms: str = Field("rooms", description="folder of pictures without people: new backgrounds, and negatives")
+    validation: tuple[str, ...] = Field(
+        ("val/ccp_upper", "val/ccp_fullbody", "val/voc_person"),
+        min_length=1,
+        description="sets to measure on, the first counting twice; a folder of pictures alone is of empty rooms",
+    )
+    terms: dict[str, str] = Field({}, description="set → licence or terms of its pictures, for the model card")
+    init: Path | None = Field(None, description="weights file to start from, as for fine-tuning; default: anew")
+    width: float = Field(1.0, gt=0, le=1, description="deconvnet: share of the paper's channels")
+    fc: Positive = Field(4096, description="deconvnet: channels of its two fully connected layers")
+    vgg: Path | None = Field(None, description="deconvnet: torchvision's vgg16_bn .pth to start the encoder from")
+    input_size: tuple[Positive, Positive] = Field((320, 192), description="torchvision's networks: width and height")
+    stage: Literal["whole", "objects", "proposals"] = Field(
+        "whole", description="21 classes: whole pictures, or the two stages of Noh et al. 2015"
+    )
+    anneal: float = Field(
+        0.4, ge=0, le=1, description="stage whole: share of the steps in which crops widen from objects to pictures"
+    )
+    class_weights: bool = Field(False, description="21 classes: weigh rare ones more (median frequency)")
+    steps: Positive = Field(20_000, description="batches to train on")
+    batch: Positive = Field(32, description="pictures in a batch, over all processes")
+    optimiser: Literal["adamw", "sgd"] = Field("adamw", description="adamw, or sgd with momentum 0.9")
+    learning_rate: float = Field(2e-3, gt=0, description="after warm-up and before the decay")
+    schedule: Literal["trapezoid", "cosine", "poly"] = Field(
+        "trapezoid", description="how the rate falls: linearly at the end, as a cosine, or as (1 - t)^0.9"
+    )
+    warmup: int = Field(300, ge=0, description="steps of linear warm-up")
+    decay: float = Field(0.4, ge=0, le=1, description="trapezoid: share of the steps in which the rate falls to 0")
+    weight_decay: float = Field(0.02, ge=0, description="of kernels only, not of biases and batch norms")
+    ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights, which are the result")
+    anchor: float = Field(
+        0.0, ge=0, lt=1, description="how far each step draws the weights back to those they started from"
+    )
+    style: Literal["webcam", "natural"] = Field(
+        "webcam",
+        description="people: pictures changed to what webcams make of them and set into rooms, or nearly as they are",
+    )
+    composited: float | None = Field(
+        None, ge=0, le=1, description="people: share of them that is set into other rooms; default: the style's"
+    )
+    negatives: float | None = Field(
+        None, ge=0, le=1, description="people: share of the pictures that are rooms without any; default: the style's"
+    )
+    precision: Literal["bf16", "f32"] = Field(
+        "f32", description="people: type of the network's layers; bf16 is quick only where the device has units for it"
+    )
+    seed: int = Field(0, ge=0, description="of weights, order and augmentation")
+    threads: Positive = Field(1, description="CPU threads of the network; workers come on top")
+    workers: int = Field(1, ge=0, description="processes that prepare batches")
+    prepare: Literal["workers", "device"] = Field(
+        "workers",
+        description="people: where batches are prepared: by worker processes, or on the device that trains, which then "
+        "holds all pictures",
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="cpu, cuda, or auto")
+    evaluate_every: Positive = Field(2_000, description="steps between measurements on the validation sets")
+    thorough: bool = Field(True, description="at the end, measure at every input size, and show the worst pictures")
+    checkpoint_every: Positive = Field(500, description="steps between checkpoints to resume from")
+    tensorboard: bool = Field(False, description="also write events for TensorBoard, which must be installed")
+
+
+def read_recipe(path: Path) -> dict[str, Any]:
+    """The keys of a recipe. Raises DataError."""
+    try:
+        return tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise DataError(f"{path} is not a readable TOML file: {error}") from None

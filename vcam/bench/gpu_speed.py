@@ -1,0 +1,45 @@
+"""What a frame that is made in one go costs, part by part, and the floor that the transfers set."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from segnet.torch_engine import gpu_name
+from vcam.frame import I420
+from vcam.pipeline.cuda_graph import Frames
+
+WARM_UP = 10  # frames
+
+
+def parts(frames: Frames, pictures: Sequence[I420], strength: float, count: int) -> dict[str, Any]:
+    """Milliseconds, medians of `count` frames, `pictures` in turn: `upload`, with the copy into page-locked memory,
+    `graph` and `download`, each waited for; `floor`, upload and download with nothing between, waited for once; and
+    `steps`, what the graph does, started step by step. `gpu` is its name and driver.
+    """
+    frames.ask(strength, goes_on=False)
+
+    def upload(number: int) -> None:
+        frames.upload(pictures[number % len(pictures)])
+
+    def floor(number: int) -> None:
+        upload(number)
+        frames.download()
+
+    ways: dict[str, Callable[[int], None]] = {
+        "upload": upload,
+        "graph": lambda number: frames.run(),
+        "download": lambda number: frames.download(),
+        "floor": floor,
+        "steps": lambda number: frames.steps(),
+    }
+    spent = np.zeros((count, len(ways)))
+    for number in range(-WARM_UP, count):
+        for place, way in enumerate(ways.values()):
+            began = time.perf_counter()
+            way(number)
+            frames.wait()
+            spent[max(number, 0), place] = time.perf_counter() - began
+    medians = np.median(spent, axis=0) * 1e3
+    return dict(zip(ways, medians.round(3).tolist(), strict=True)) | {"gpu": gpu_name()}

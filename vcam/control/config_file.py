@@ -1,0 +1,150 @@
+"""Writing one setting into the settings file, and nothing else: comments, order and blank lines stay as they are."""
+
+import errno
+import os
+import stat
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vcam.errors import SettingsError
+from vcam.settings import PREFIX, fields, load_settings
+from vcam.system.atomic_write import replaced, write
+
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
+
+
+def set_setting(path: Path, key: str, value: Any) -> None:
+    """Write `value` for a key such as "look.blur". Text stands for whatever it can be converted to. Raises
+    SettingsError, with the file as it was, for what the settings refuse or the disk does.
+    """
+    section, name = split(key)
+    target, text = read(path)
+    tree = load_settings({section: {name: value}}, path)
+    edit(target, path, text, section, name, plain(getattr(getattr(tree, section), name)))
+
+
+def unset_setting(path: Path, key: str) -> None:
+    """Take a key out, so that its default holds. Raises as `set_setting`."""
+    section, name = split(key)
+    target, text = read(path)
+    edit(target, path, text, section, name, None)
+
+
+def overridden(key: str, overrides: dict[str, dict[str, Any]] | None = None) -> str:
+    """What makes the file's value of a key count for nothing, as a sentence; "" where nothing does. `overrides` are
+    those of the command line, as `load_settings` takes them. Raises SettingsError for an unknown key.
+    """
+    section, name = split(key)
+    if name in (overrides or {}).get(section, {}):
+        return f"the option --{key} that the service was started with overrides it"
+    variable = f"{PREFIX}{section}__{name}".upper()
+    for found in os.environ:
+        if found.upper() == variable:
+            return f"the environment variable {found} overrides it"
+    return ""
+
+
+def split(key: str) -> tuple[str, str]:
+    """Section and name of a setting that there is. Raises SettingsError."""
+    for section, name, _ in fields():
+        if key == f"{section}.{name}":
+            return section, name
+    raise SettingsError(f"{key} is not a setting; see segblur run --help")
+
+
+def plain(value: Any) -> Any:
+    """A setting as TOML can hold it; None where it can't, because there is none."""
+    if isinstance(value, Path):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def read(path: Path) -> tuple[Path, str]:
+    """The file that `path` leads to, and its text, "" where there is none yet. Raises SettingsError."""
+    target = Path(os.path.realpath(path))  # of links that others keep: the link stays
+    try:
+        if not target.exists():
+            return target, ""
+        if not target.is_file():
+            raise SettingsError(f"{path} is not a file")
+        return target, target.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}") from None
+    except OSError as error:
+        raise SettingsError(f"{path} can't be read: {error.strerror}") from None
+
+
+def edit(target: Path, path: Path, text: str, section: str, name: str, value: Any) -> None:
+    """Put the value into the text, see that it reads as wished, and replace the file by it. Raises SettingsError."""
+    document, wanted = parse(text, path)
+    if not isinstance(wanted.get(section, {}), dict):
+        raise SettingsError(f"{section} in {path} is not a section; write [{section}] there")
+    if value is None:
+        wanted.get(section, {}).pop(name, None)
+        document.get(section, {}).pop(name, None)
+    else:
+        wanted.setdefault(section, {})[name] = value
+        if section not in document:
+            add_section(document, section)
+        document[section][name] = value
+    new = document.as_string()
+    if not reads_as(new, wanted):
+        raise SettingsError(f"{section}.{name} can't be written into {path} by a program; edit the file")
+    if new == text:
+        load_settings(path=path)  # says what else is wrong with it
+    else:
+        replace(target, path, new.encode())
+
+
+def reads_as(text: str, wanted: dict[str, Any]) -> bool:
+    """Whether a file of this text says that and nothing else; an empty section says nothing."""
+    try:
+        found = tomllib.loads(text.encode().decode())
+        return filled(found) == filled(wanted)
+    except (ValueError, RecursionError):
+        return False
+
+
+def filled(tree: dict[str, Any]) -> dict[str, Any]:
+    """A tree without its empty sections."""
+    return {section: part for section, part in tree.items() if part != {}}
+
+
+def parse(text: str, path: Path) -> tuple["TOMLDocument", dict[str, Any]]:
+    """The file with all that surrounds its values, and the values alone. Raises SettingsError."""
+    import tomlkit  # only when something is written: the keeper stays small
+
+    try:
+        wanted = tomllib.loads(text)  # first, because its words are plainer
+        return tomlkit.parse(text), wanted
+    except (ValueError, RecursionError, tomlkit.exceptions.TOMLKitError) as error:
+        raise SettingsError(f"{path} is not valid TOML: {' '.join(str(error).split())}") from None
+
+
+def add_section(document: "TOMLDocument", section: str) -> None:
+    """An empty one at the end, a blank line before it."""
+    import tomlkit
+
+    if document.body:
+        document.add(tomlkit.nl())
+    document.add(section, tomlkit.table())
+
+
+def replace(target: Path, path: Path, data: bytes) -> None:
+    """Write a file whole or not at all, whenever the machine stops; it keeps its mode. Raises SettingsError."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with replaced(target) as (descriptor, new):
+            write(descriptor, data)
+            if target.exists():
+                if not os.access(target, os.W_OK):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+                os.fchmod(descriptor, stat.S_IMODE(target.stat().st_mode))
+            try:
+                load_settings(path=new)
+            except SettingsError as error:
+                raise SettingsError(str(error).replace(str(new), str(path))) from None
+    except OSError as error:
+        raise SettingsError(f"{path} can't be written: {error.strerror}") from None

@@ -1,0 +1,1 @@
+"""The same on files: pictures, videos, the demo."""

@@ -1,0 +1,1 @@
+"""Raw frame in, safe frame out."""

@@ -1,0 +1,187 @@
+"""The process that does everything that can go wrong: webcam, network, pixels. The keeper starts it, and starts
+another when it dies.
+
+A frame's way: the webcam delivers it, the network finds the person in it, everything else is blurred, and the result,
+composed straight into shared memory, is handed to the keeper, which writes it to the virtual camera.
+"""
+
+import ctypes
+import gc
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, NoReturn, Protocol
+
+import cv2
+
+from vcam.devices.v4l2 import Device
+from vcam.devices.webcam import WebCamera
+from vcam.errors import CameraLostError, DeviceLostError, SettingsError
+from vcam.masks.mask import Segment
+from vcam.media.raw_frame import RawFrame
+from vcam.pipeline.gpu_recovery import Guard
+from vcam.pipeline.hot_swap import Networks
+from vcam.pipeline.pipeline import Darkroom
+from vcam.service.frame_slots import EndedError, Sender
+from vcam.settings import CameraSettings, NetworkSettings, OutputSettings
+from vcam.system.log import keep_no_core, set_up_log
+from vcam.system.memory import keep_freed
+from vcam.system.stage_timer import Laps
+
+log = logging.getLogger("segblur.worker")
+
+PR_SET_PDEATHSIG = 1  # prctl(2)
+RETRY = 1.0  # seconds between two tries to open a webcam
+BEAT = 2.0  # seconds between two signs of life while nobody watches
+
+
+class Camera(Protocol):
+    """Where raw frames come from."""
+
+    def read(self) -> RawFrame | None:
+        """The newest frame that has not been read, at the output's size; None where none came within a second.
+        Raises CameraLostError.
+        """
+        ...
+
+
+class Webcam(Camera, Protocol):
+    """A camera that may be lost and come back."""
+
+    device: Device  # what it is, to find it again
+    about: dict[str, Any]  # the same for the status
+
+
+OpenWebcam = Callable[[CameraSettings, OutputSettings, Device | None], AbstractContextManager[Webcam]]
+
+
+def main() -> int:
+    """The process: `python -m vcam.service.worker MEMORY SOCKET`, two inherited descriptors. The exit code."""
+    set_up_log()
+    keep_no_core()
+    keep_freed()
+    # Whatever ends the keeper ends this process too: a webcam must not stay on for nobody.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the keeper's; it ends this process itself
+    try:
+        link = Sender(int(sys.argv[1]), int(sys.argv[2]))
+        link.say("")
+        networks = prepare(link)
+        link.say("")
+        introduce(networks.current(), link)
+        work(link, networks, WebCamera)
+    except EndedError:
+        return 0
+    except (SettingsError, DeviceLostError) as error:
+        log.error("%s", error)
+        return error.exit_code
+    return 0
+
+
+def prepare(link: Sender) -> Networks:
+    """The network, ready to run. Raises SettingsError for weights that can't be used, DeviceLostError for a GPU."""
+    from vcam.pipeline.network import load_guarded  # what runs networks takes its time, so only now
+
+    cv2.setNumThreads(1)
+    settings = link.settings
+
+    def load(wish: NetworkSettings) -> Guard:
+        network = load_guarded(wish, settings.output)
+        if network.frames is not None:
+            network.frames.lock(link.memory)
+        return network
+
+    try:
+        networks = Networks(settings.network, load, link.tell)
+    except RuntimeError as error:  # torch's, for want of GPU memory too
+        raise DeviceLostError(f"the network can't be made ready ({error})") from None
+    # What is there now stays. To look through all of it for what can go took 160 ms, while frames waited.
+    gc.collect()
+    gc.freeze()
+    # A frame that waits for a thread which loads another network shall wait a tenth of the usual 5 ms at a time.
+    sys.setswitchinterval(5e-4)
+    return networks
+
+
+def work(link: Sender, networks: Networks, open_camera: OpenWebcam) -> None:
+    """Stream whenever somebody watches and there is a webcam, until the keeper is gone (EndedError)."""
+    device: Device | None = None  # the webcam that was used last, which may come back under another number
+    lost = False
+    while True:
+        if not link.wanted:
+            rest(link, networks)
+        settings = link.settings
+        try:
+            with open_camera(settings.camera, settings.output, device) as camera:
+                device = camera.device
+                link.tell({"camera": camera.about, "reconnects": int(lost)})
+                lost = False
+                stream(camera, networks, link)
+        except CameraLostError as trouble:
+            log.warning("%s", trouble)
+            lost = device is not None
+            link.tell({"camera": None})
+            link.say(str(trouble))
+            link.listen(RETRY)
+        else:
+            link.tell({"camera": None})
+
+
+def introduce(network: Segment, link: Sender) -> None:
+    """Tell what the status says of the network."""
+    if isinstance(network, Guard):
+        link.tell({"network": network.about})
+
+
+def rest(link: Sender, networks: Networks) -> None:
+    """Wait until somebody watches, with everything ready but the webcam."""
+    told = networks.current()
+    while not link.wanted:
+        link.say("")
+        link.listen(BEAT)
+        networks.wish(link.settings.network)
+        if networks.current() is not told:
+            told = networks.current()
+            introduce(told, link)
+
+
+def stream(camera: Camera, networks: Networks, link: Sender) -> None:
+    """The life of every frame, as long as somebody watches this webcam. Raises CameraLostError, DeviceLostError and
+    EndedError.
+    """
+    laps = Laps(link.tell)
+    darkroom = Darkroom(log.warning, laps)
+    network, settings = networks.current(), link.settings
+    wanted = settings.camera
+    while link.wanted and settings.camera == wanted:
+        frame = camera.read()
+        with link.slot() as slot:
+            settings = link.settings
+            if frame is None:
+                link.say("")
+                continue
+            if slot is None:
+                continue  # the keeper has not taken the last ones: this one is dropped, the next is newer
+            laps.since("delivery", frame.captured)
+            before, network = network, networks.current()
+            if network is not before:
+                introduce(network, link)
+            link.send(darkroom(frame, network, settings, slot), frame.captured)
+        if isinstance(network, Guard):
+            network.check()
+        networks.judge(darkroom.good)
+        networks.wish(settings.network)
+        laps.passed(frame.sequence)
+
+
+def leave(code: int) -> NoReturn:
+    """End at once: unloading torch takes a second or two, in which the keeper would wait for the exit code."""
+    logging.shutdown()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    leave(main())
