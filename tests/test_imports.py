@@ -183,7 +183,7 @@ told = []
 networks = prepare(Link())
 mask = networks.current()(np.zeros((144, 256, 3), np.uint8), None)
 networks.judge(True)
-networks.wish(Link.settings.network.model_copy(update={"size": "fine"}))
+networks.request(Link.settings.network.model_copy(update={"size": "fine"}))
 networks._loading.thread.join()
 networks.current()
 print(mask.shape, told, {"torch", "torchvision", "sympy", "PIL", "matplotlib"} & set(sys.modules))

@@ -118,6 +118,11 @@ class LookSettings(Section):
         return value
 
     @property
+    def shows_room(self) -> bool:
+        """Whether the room is shown as it is."""
+        return self.effect == "off" or self.on == "person"
+
+    @property
     def file(self) -> Path | None:
         """That of the effect, where it is one of a file."""
         return {"picture": self.picture, "video": self.video}.get(self.effect)

@@ -1,33 +1,40 @@
 """The virtual camera, with pyvirtualcam's door to the kernel replaced; the real kernel is in tests/vm."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from vcam.devices import loopback
-from vcam.errors import OutputError
+from vcam.devices.outputs import open_outputs
 from vcam.service.placeholder import paint
 from vcam.settings import OutputSettings
 
 SETTINGS = OutputSettings(width=320, height=240)
 DEVICE = Path("/dev/null")
+FRAME, SILENCE = paint("hello", 320, 240), paint("SegBlur has stopped", 320, 240)
 
 
 class Kernel:
-    """Stands in for pyvirtualcam.Camera."""
+    """Stands in for pyvirtualcam.Camera, and for the writer behind it."""
 
-    refuses, fails = "", False
+    refuses, fails, restored = "", False, 0
 
-    def __init__(self, width, height, fps, **options):
+    def __init__(self, width, height, fps, *, opened, **options):
         if self.refuses:
             raise RuntimeError(self.refuses)
         self.sent, self.closed, self.options = [], False, options
         Kernel.last = self
+        opened(self)
 
     def send(self, pixels):
         if self.fails:
             raise OSError(5, "Input/output error")
         self.sent.append(pixels)
+
+    def restore(self):
+        Kernel.restored += 1
 
     def close(self):
         self.closed = True
@@ -35,108 +42,141 @@ class Kernel:
 
 @pytest.fixture
 def kernel(monkeypatch, tmp_path):
-    """A sysfs with our device, and a device node that is a character device."""
+    """A sysfs with our device, whose node is a character device; two buffers."""
     node = tmp_path / "null"
-    (node).mkdir()
+    node.mkdir()
+    (node / "name").write_text("SegBlur Camera\n")
+    (node / "buffers").write_text("2\n")
     monkeypatch.setattr(loopback, "SYSFS", tmp_path)
+    monkeypatch.setattr(loopback, "nodes", lambda sysfs: [(DEVICE, (node / "name").read_text().strip())])
     monkeypatch.setattr(loopback.pyvirtualcam, "Camera", Kernel)
-    monkeypatch.setattr(Kernel, "refuses", "")
-    monkeypatch.setattr(Kernel, "fails", False)
+    for name, value in (("refuses", ""), ("fails", False), ("restored", 0)):
+        monkeypatch.setattr(Kernel, name, value)
     return node
 
 
-def test_frames_go_out_as_i420_to_the_device_that_bears_the_label(kernel):
-    frame = paint("hello", 320, 240)
-    with loopback.Loopback(DEVICE, SETTINGS) as output:
-        output.prime(frame)
-        output.send(frame)
-    assert Kernel.last.options["device"] == "/dev/null"
-    assert Kernel.last.options["fmt"] == loopback.pyvirtualcam.PixelFormat.I420
-    assert len(Kernel.last.sent) == 2
+@pytest.fixture
+def output(kernel):
+    made = loopback.Loopback("SegBlur Camera", SETTINGS)
+    made.prime(FRAME, SILENCE)
+    yield made
+    made.close()
     assert Kernel.last.closed
 
 
-def test_a_device_that_takes_no_first_picture_gives_a_sentence(kernel, monkeypatch):
-    with loopback.Loopback(DEVICE, SETTINGS) as output:
-        monkeypatch.setattr(Kernel, "fails", True)
-        with pytest.raises(OutputError, match=r"/dev/null takes no pictures \(Input/output error\)"):
-            output.prime(paint("hello", 320, 240))
+def test_frames_go_out_as_i420_to_the_device_that_bears_the_label(output):
+    count = len(Kernel.last.sent)
+    output.send(FRAME)
+    assert Kernel.last.options["device"] == "/dev/null"
+    assert Kernel.last.options["fmt"] == loopback.pyvirtualcam.PixelFormat.I420
+    assert len(Kernel.last.sent) == count + 1
+    assert output.about().items() >= {"path": "/dev/null", "label": "SegBlur Camera", "size": [320, 240]}.items()
+
+
+def test_what_a_killed_keeper_left_in_the_kernel_is_overwritten_before_anything_else(output):
+    assert len(Kernel.last.sent) > 2  # the buffers
+    assert all(pixels is FRAME.pixels for pixels in Kernel.last.sent)
+
+
+def test_the_kernel_shows_that_the_service_has_stopped_when_nothing_is_written(output):
+    assert Kernel.last.options["silence"] is SILENCE.pixels
+
+
+def test_what_a_reader_changed_is_undone_when_it_has_gone(output):
+    before = Kernel.restored
+    output.scrub(FRAME)
+    assert Kernel.restored == before + 1
+    output.check(FRAME)
+    assert Kernel.restored == before + 2
+
+
+def test_a_device_that_takes_no_first_picture_is_waited_for(kernel, monkeypatch, caplog):
+    monkeypatch.setattr(Kernel, "fails", True)
+    output = loopback.Loopback("SegBlur Camera", SETTINGS)
+    output.prime(FRAME, SILENCE)
+    assert "/dev/null takes no pictures (Input/output error)" in output.trouble
+    for _ in range(5):
+        output.check(FRAME)
+    assert len(caplog.messages) == 1
+    monkeypatch.setattr(Kernel, "fails", False)
+    output.check(FRAME)
+    assert output.trouble == ""
+    output.close()
 
 
 @pytest.mark.parametrize(("name", "value"), [("format", "YU12:1280x720@30"), ("state", "output")])
-def test_a_device_that_became_something_else_is_opened_again(kernel, name, value):
-    frame = paint("hello", 320, 240)
-    with loopback.Loopback(DEVICE, SETTINGS) as output:
-        output.prime(frame)
-        before = Kernel.last
-        (kernel / name).write_text(f"{value}\n")
-        output.check(frame)
-        assert before.closed
-        assert f"has become {value}" in output.trouble
-        assert not output.viewers.look()
-        output.send(frame)
-        assert len(before.sent) == 1
-        (kernel / name).unlink()
-        output.check(frame)
-        assert Kernel.last is not before
-        assert Kernel.last.sent == [frame.pixels]
-        assert output.trouble == ""
+def test_a_device_that_became_something_else_is_opened_again(kernel, output, name, value):
+    before = Kernel.last
+    (kernel / name).write_text(f"{value}\n")
+    output.check(FRAME)
+    assert before.closed
+    assert f"has become {value}" in output.trouble
+    assert not output.readers.reading()
+    count = len(before.sent)
+    output.send(FRAME)
+    assert len(before.sent) == count
+    (kernel / name).unlink()
+    output.check(FRAME)
+    assert Kernel.last is not before
+    assert len(Kernel.last.sent) > 2
+    assert output.trouble == ""
 
 
-def test_a_device_that_fails_is_let_go_of_and_opened_again_when_it_is_back(kernel, monkeypatch):
-    frame = paint("hello", 320, 240)
-    with loopback.Loopback(DEVICE, SETTINGS) as output:
-        output.prime(frame)
-        before = Kernel.last
-        monkeypatch.setattr(Kernel, "fails", True)
-        output.send(frame)
-        assert before.closed
-        output.check(frame)
-        assert "takes no pictures" in output.trouble
-        monkeypatch.setattr(Kernel, "fails", False)
-        output.path = kernel / "not there"
-        output.check(frame)
-        assert "is gone; load v4l2loopback again" in output.trouble
-        output.path = DEVICE
-        output.check(frame)
-        assert output.trouble == ""
-        assert Kernel.last.sent == [frame.pixels]
+def test_a_device_that_goes_and_comes_back_is_opened_again(kernel, output, monkeypatch):
+    before = Kernel.last
+    monkeypatch.setattr(Kernel, "fails", True)
+    output.send(FRAME)
+    assert before.closed
+    assert "takes no pictures" in output.trouble
+    monkeypatch.setattr(Kernel, "fails", False)
+    (kernel / "name").write_text("Something else\n")
+    output.check(FRAME)
+    assert "there is no virtual camera 'SegBlur Camera'; make one with: segblur setup" in output.trouble
+    (kernel / "name").write_text("SegBlur Camera\n")
+    output.check(FRAME)
+    assert output.trouble == ""
+    assert Kernel.last is not before
 
 
-def test_the_right_geometry_is_left_alone(kernel):
+def test_the_right_geometry_is_left_alone(kernel, output):
     (kernel / "format").write_text("YU12:320x240@30\n")
     (kernel / "state").write_text("capture\n")
-    with loopback.Loopback(DEVICE, SETTINGS) as output:
-        output.prime(paint("hello", 320, 240))
-        output.check(paint("hello", 320, 240))
-        assert output.trouble == ""
+    output.check(FRAME)
+    assert output.trouble == ""
 
 
-def test_a_second_camera_is_found_by_its_number(tmp_path):
-    for number, name in enumerate(["SegBlur Camera 2", "Webcam", "SegBlur Camera", "SegBlur Camera 9"]):
-        (tmp_path / f"video{number}").mkdir()
-        (tmp_path / f"video{number}" / "name").write_text(f"{name}\n")
-    assert loopback.find_loopbacks("SegBlur Camera", tmp_path) == [Path("/dev/video2"), Path("/dev/video0")]
+def test_a_second_camera_is_taken_by_its_number_whenever_it_is_there(kernel):
+    first, second, *_ = outputs = open_outputs(SETTINGS)
+    for output in outputs:
+        output.prime(FRAME, SILENCE)
+    assert (first.trouble, second.trouble, second.about()) == ("", "", None)
+    (kernel / "name").write_text("SegBlur Camera 2\n")
+    second.check(FRAME)
+    assert second.about()["label"] == "SegBlur Camera 2"
+    for output in outputs:
+        output.close()
 
 
-def test_a_device_in_use_gives_a_sentence(kernel, monkeypatch):
+def test_a_device_in_use_is_waited_for(kernel, monkeypatch):
     monkeypatch.setattr(Kernel, "refuses", "virtual camera output could not be started\nDevice or resource busy")
-    with pytest.raises(OutputError, match=r"can't be opened \(Device or resource busy\); it seems to be in use"):
-        loopback.Loopback(DEVICE, SETTINGS)
+    output = loopback.Loopback("SegBlur Camera", SETTINGS)
+    output.prime(FRAME, SILENCE)
+    assert "can't be opened (Device or resource busy); it seems to be in use by" in output.trouble
+    monkeypatch.setattr(Kernel, "refuses", "")
+    output.check(FRAME)
+    assert output.trouble == ""
+    output.close()
 
 
 @pytest.mark.parametrize(("buffers", "writes"), [("2\n", 3), ("4\n", 5), ("nonsense", 33), ("99999", 33)])
-def test_at_the_end_every_buffer_of_the_kernel_is_overwritten(kernel, buffers, writes):
+def test_at_the_end_every_buffer_of_the_kernel_is_overwritten(kernel, output, buffers, writes):
     (kernel / "buffers").write_text(buffers)
-    with loopback.Loopback(DEVICE, SETTINGS) as output:
-        output.scrub(paint("bye", 320, 240))
-    assert len(Kernel.last.sent) == writes
+    count = len(Kernel.last.sent)
+    output.scrub(SILENCE)
+    assert len(Kernel.last.sent) == count + writes
 
 
 def test_who_holds_a_device_is_named(tmp_path):
-    import subprocess
-    import sys
-
     path = tmp_path / "held"
     path.touch()
     code = f"import sys; f = open({str(path)!r}); print('open', flush=True); sys.stdin.read()"

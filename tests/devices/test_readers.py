@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from vcam.devices import readers
-from vcam.devices.readers import EVERYBODY, ClientEvents, Holders, find_viewers, held_by_others
+from vcam.devices.readers import ALWAYS, ClientEvents, Holders, find_readers, held_by_others
 
 HOLD = "import sys; f = open(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
 
@@ -80,21 +80,21 @@ def test_a_glance_is_no_stream_but_who_stays_is(device, monkeypatch):
     clock = [100.0]
     monkeypatch.setattr(readers, "monotonic", lambda: clock[0])
     seats = Holders(device)
-    assert not seats.look()
+    assert not seats.reading()
     with Reader(device):
         clock[0] += 1
-        assert not seats.look()
+        assert not seats.reading()
         assert seats.unsure()
     clock[0] += 1
-    assert not seats.look()
+    assert not seats.reading()
     assert not seats.unsure()
     with Reader(device):
         clock[0] += 0.01
-        assert not seats.look()
+        assert not seats.reading()
         clock[0] += readers.GLANCE + 0.01
-        assert seats.look()
+        assert seats.reading()
     clock[0] += 0.01
-    assert not seats.look()
+    assert not seats.reading()
     seats.close()
 
 
@@ -115,19 +115,19 @@ def test_the_processes_are_looked_through_only_when_there_is_a_reason(device, mo
     monkeypatch.setattr(readers, "held_by_others", lambda device: looked.append(device))
     seats = Holders(device)
     for _ in range(100):
-        seats.look()
+        seats.reading()
     assert len(looked) == 1
     with Reader(device):
-        seats.look()
-    seats.look()
+        seats.reading()
+    seats.reading()
     assert len(looked) == 3
     seats.close()
 
 
 def test_where_nothing_can_be_known_somebody_watches(tmp_path):
-    seats = find_viewers(tmp_path / "nothing")
-    assert seats is EVERYBODY
-    assert seats.look()
+    seats = find_readers(tmp_path / "nothing")
+    assert seats is ALWAYS
+    assert seats.reading()
     assert seats.how == "always"
 
 
@@ -176,12 +176,12 @@ def driver(monkeypatch, device):
 
 def test_the_drivers_event_says_when_a_stream_starts_and_ends(driver, device):
     seats = ClientEvents(device)
-    assert not seats.look()
+    assert not seats.reading()
     driver.say(1)
-    assert seats.look()
-    assert seats.look()
+    assert seats.reading()
+    assert seats.reading()
     driver.say(0)
-    assert not seats.look()
+    assert not seats.reading()
     seats.close()
 
 
@@ -189,24 +189,24 @@ def test_a_lost_start_is_noticed_at_once_when_asked_anew_and_a_lost_end_at_the_s
     seats = ClientEvents(device)
     driver.say(1)
     driver.forget()
-    assert not seats.look()
+    assert not seats.reading()
     seats.verify()
-    assert seats.look()
+    assert seats.reading()
     driver.say(0)
     driver.forget()
     seats.verify()
-    assert seats.look()
+    assert seats.reading()
     seats.verify()
-    assert not seats.look()
+    assert not seats.reading()
     seats.close()
 
 
 def test_when_the_device_can_not_be_asked_what_was_known_stays(driver, device):
     seats = ClientEvents(device)
     driver.say(1)
-    assert seats.look()
+    assert seats.reading()
     driver.busy = True
     for _ in range(5):
         seats.verify()
-    assert seats.look()
+    assert seats.reading()
     seats.close()

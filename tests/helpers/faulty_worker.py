@@ -17,7 +17,7 @@ from vcam.errors import DeviceLostError, SettingsError
 from vcam.frame import planes
 from vcam.media.files import SAMPLE, FileCamera
 from vcam.pipeline.hot_swap import Networks
-from vcam.service.frame_slots import EndedError, Sender
+from vcam.service.frame_slots import DisconnectedError, Sender
 from vcam.service.worker import work
 from vcam.system.log import set_up_log
 
@@ -140,16 +140,16 @@ FAULTS = {
 }
 
 
-def load(wish, faulty):
+def load(request, faulty):
     """The network of the fault; another where the weights are a file, whose content says what is wrong with it."""
-    if wish.weights is None:
+    if request.weights is None:
         return faulty
-    what = wish.weights.read_text()
+    what = request.weights.read_text()
     if what.startswith("slow"):
         time.sleep(2)  # while the network before makes its first frames
-        raise SettingsError(f"network.weights: {wish.weights} is no good")
+        raise SettingsError(f"network.weights: {request.weights} is no good")
     if what.startswith("refuse"):
-        raise SettingsError(f"network.weights: {wish.weights} is no good")
+        raise SettingsError(f"network.weights: {request.weights} is no good")
     if what.startswith("crash"):
         os._exit(139)
     return Faulty(Box(), "none" if what.startswith("good") else what.split()[0], 0)
@@ -171,10 +171,10 @@ def main():
         if link.settings.network.device == "cpu":
             fault = "none" if fault == "gpu" else fault  # what is wrong with a GPU is not wrong with the CPU
         faulty = Faulty(network, fault, int(start))
-        networks = Networks(link.settings.network, lambda wish: load(wish, faulty), link.tell)
+        networks = Networks(link.settings.network, lambda request: load(request, faulty), link.tell)
         link.tell({"network": ABOUT})
         work(link, networks, open_sample if camera == "sample" else WebCamera)
-    except EndedError:
+    except DisconnectedError:
         return 0
     except (SettingsError, DeviceLostError) as error:
         print(error, file=sys.stderr)

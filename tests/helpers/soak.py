@@ -1,8 +1,8 @@
 """The service for hours of stream time, faster than real time: python -m tests.helpers.soak [HOURS].
 
-The real keeper, crew, slots, compositor and swap, with a webcam that delivers as fast as frames are taken. Viewers come
-and go, workers are killed, the service is paused, settings and network change, all the time. Memory and descriptors of
-both processes must stay flat, and no frame may show the room.
+The real keeper, supervisor, slots, compositor and swap, with a webcam that delivers as fast as frames are taken.
+Readers come and go, workers are killed, the service is paused, settings and network change, all the time. Memory and
+descriptors of both processes must stay flat, and no frame may show the room.
 """
 
 import argparse
@@ -27,8 +27,8 @@ from vcam.media.files import SAMPLE, VideoFile
 from vcam.media.raw_frame import RawFrame
 from vcam.pipeline.hot_swap import Networks
 from vcam.service import supervisor, worker
-from vcam.service.frame_slots import EndedError, Sender
-from vcam.service.keeper import Life, keep
+from vcam.service.frame_slots import DisconnectedError, Sender
+from vcam.service.keeper import State, keep
 from vcam.service.metrics import resident
 from vcam.service.service import Service
 from vcam.settings import IdleSettings, NetworkSettings, OutputSettings, Settings
@@ -73,12 +73,12 @@ class QuickCamera:
 
 
 class Display:
-    """A virtual camera that looks at some of its frames; its viewers come and go."""
+    """A virtual camera that looks at some of its frames; its readers come and go."""
 
     trouble, how = "", "event"
 
     def __init__(self):
-        self.viewers, self.present = self, True
+        self.readers, self.present = self, True
         self.frames = self.worst = 0
         self._news = os.eventfd(0, os.EFD_NONBLOCK)
 
@@ -89,7 +89,7 @@ class Display:
     def fileno(self):
         return self._news
 
-    def look(self):
+    def reading(self):
         with suppress(BlockingIOError):
             os.eventfd_read(self._news)
         return self.present
@@ -103,7 +103,7 @@ class Display:
     def check(self, frame):
         pass
 
-    def prime(self, frame):
+    def prime(self, frame, silence):
         self.send(frame)
 
     def scrub(self, frame):
@@ -129,11 +129,11 @@ def sizes(pid):
 async def soak(frames, report):
     """Keep the service busy for so many frames; what is wrong, as sentences."""
     randomly = random.Random(0)
-    life = Life(SETTINGS)
-    staff = supervisor.Crew(SETTINGS, [sys.executable, "-m", "tests.helpers.soak", "worker"])
+    state = State(SETTINGS)
+    staff = supervisor.Supervisor(SETTINGS, [sys.executable, "-m", "tests.helpers.soak", "worker"])
     display = Display()
-    service = Service(life, staff, [display], {})
-    task = asyncio.ensure_future(keep(life, [display], staff, service))
+    service = Service(state, staff, [display], {})
+    task = asyncio.ensure_future(keep(state, [display], staff, service))
     samples, told = [], 0
     while display.frames < frames and not task.done():
         await asyncio.sleep(randomly.expovariate(1 / EVENT))
@@ -147,8 +147,8 @@ async def soak(frames, report):
             await service.answer("resume", {})
         elif event < 0.5:
             await service.answer("effect", {"blur": randomly.uniform(0.2, 1.0)})
-        elif event < 0.6 and life.live:
-            size = {"fast": "fine", "fine": "fast"}[life.settings.network.size]
+        elif event < 0.6 and state.live:
+            size = {"fast": "fine", "fine": "fast"}[state.settings.network.size]
             service._start(asyncio.ensure_future(service._try_network(NetworkSettings(size=size))))
         else:
             service.status()
@@ -156,11 +156,11 @@ async def soak(frames, report):
         if display.frames * 20 // frames > told:
             told = display.frames * 20 // frames
             report(display.frames, samples[-1], staff.starts)
-    life.stop()
+    state.stop()
     await asyncio.wait_for(task, 30)
     service._disk.shutdown()
     display.close()
-    life.bell.close()
+    state.wakeup.close()
     return verdict(samples, frames, display)
 
 
@@ -181,7 +181,7 @@ def verdict(samples, frames, display):
 def work(memory, link):
     """The worker."""
     sender = Sender(memory, link)
-    load = lambda wish: Slow()  # noqa: E731
+    load = lambda request: Slow()  # noqa: E731
     networks = Networks(sender.settings.network, load, sender.tell)
     sender.tell({"network": {"weights": "shipped", "sha256": "", "architecture": "box", "engine": "", "device": "cpu"}})
     worker.RETRY = 0.01
@@ -220,7 +220,7 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["worker"]:
         try:
             work(int(sys.argv[2]), int(sys.argv[3]))
-        except EndedError:
+        except DisconnectedError:
             sys.exit(0)
     logging.disable(logging.ERROR)
     sys.exit(main())

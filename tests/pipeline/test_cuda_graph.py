@@ -42,9 +42,9 @@ from vcam.pipeline.framing import AS_FILMED
 from vcam.pipeline.gpu_recovery import Guard
 from vcam.pipeline.hot_swap import Networks
 from vcam.pipeline.known_answer import golden_difference
-from vcam.pipeline.pipeline import Darkroom
+from vcam.pipeline.pipeline import Pipeline
 from vcam.service import worker
-from vcam.service.frame_slots import EndedError
+from vcam.service.frame_slots import DisconnectedError
 from vcam.settings import LookSettings, NetworkSettings, OutputSettings, Settings
 
 SIZES = [(640, 480), (1280, 720), (854, 482), (480, 640), (160, 120)]
@@ -352,8 +352,8 @@ def stream(sample, settings, frames=None):
     """What the worker sends, and the network that it used."""
     network = OnGpu(frames or frames_by(Box()(np.zeros((48, 64, 3))), seen=(64, 48)))
     keeper = Keeper(4 * len(settings), [tree for tree in settings for _ in range(4)])
-    with pytest.raises(EndedError):
-        worker.stream(Webcam(sample), Networks(Settings().network, lambda wish: network, lambda facts: None), keeper)
+    with pytest.raises(DisconnectedError):
+        worker.stream(Webcam(sample), Networks(Settings().network, lambda request: network, lambda facts: None), keeper)
     assert not shows_the_room(keeper.sent)
     return keeper, network
 
@@ -371,11 +371,11 @@ def test_yuyv_goes_to_the_gpu_as_it_is_and_is_unpacked_for_everybody_else(sample
     for tree, by_hand in ((Settings(), False), (Settings(look=LookSettings(effect="grey")), True)):
         frame, out = RawFrame(yuyv, 1, 0.0), empty(640, 480)
         network = OnGpu(frames_by(Box()(np.zeros((48, 64, 3))), seen=(64, 48)))
-        shown = Darkroom(lambda said: None, lambda stage: nullcontext())(frame, network, tree, out).pixels
+        shown = Pipeline(lambda said: None, lambda stage: nullcontext())(frame, network, tree, out).pixels
         assert frame.size == (640, 480)
         assert ("pixels" in vars(frame)) == by_hand
         assert np.array_equal(frame.pixels, pixels)
-        other = Darkroom(lambda said: None, lambda stage: nullcontext())(
+        other = Pipeline(lambda said: None, lambda stage: nullcontext())(
             RawFrame(pixels, 1, 0.0), network, tree, empty(640, 480)
         )
         assert furthest(shown, other.pixels) <= 1
@@ -429,13 +429,13 @@ def test_whether_masks_can_be_used_is_judged_as_on_the_cpu_and_another_network_b
         def judge(self, good):
             self.judged.append(good)
 
-        def wish(self, settings):
+        def request(self, settings):
             pass
 
     good = OnGpu(frames_by(Box()(np.zeros((48, 64, 3))), seen=(64, 48)))
     bad = OnGpu(frames_by(np.full((48, 64), np.nan, np.float32), seen=(64, 48)))
     networks, keeper = Hired(good, good, bad, good, good), Keeper(5)
-    with pytest.raises(EndedError):
+    with pytest.raises(DisconnectedError):
         worker.stream(Webcam(sample), networks, keeper)
     assert networks.judged == [True, True, False, True]
     assert [np.all(one == UNKNOWN) for one in good.frames._find.told] == [True, False, True, False]
@@ -447,7 +447,7 @@ def test_a_gpu_that_fails_is_given_up_and_nothing_leaves(sample):
     frames._find = lambda picture, previous: FAULTS["raise"](None)
     network, keeper = OnGpu(frames), Keeper(5)
     with pytest.raises(DeviceLostError, match="illegal memory access"):
-        worker.stream(Webcam(sample), Networks(Settings().network, lambda wish: network, lambda facts: None), keeper)
+        worker.stream(Webcam(sample), Networks(Settings().network, lambda request: network, lambda facts: None), keeper)
     assert keeper.sent == []
 
 
@@ -470,8 +470,8 @@ def test_bench_measures_whole_frames_where_they_are_made(tmp_path, torch_segment
         json.dumps({"settings": settings.model_dump(mode="json"), "frames": 3, "compare": False})
     )
 
-    def load_guarded(wish, output):
-        return Guard(torch_segmenter, wish, network.whole_frames(torch_segmenter, (output.width, output.height)))
+    def load_guarded(request, output):
+        return Guard(torch_segmenter, request, network.whole_frames(torch_segmenter, (output.width, output.height)))
 
     monkeypatch.setattr(network, "load_guarded", load_guarded)
     rows = bench.run(tmp_path, 0.0)

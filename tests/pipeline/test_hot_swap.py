@@ -21,7 +21,7 @@ from vcam.media.raw_frame import RawFrame
 from vcam.pipeline import hot_swap, network
 from vcam.pipeline.hot_swap import MOST_HUNG, PATIENCE, Networks
 from vcam.pipeline.network import load_checked
-from vcam.service.frame_slots import EndedError
+from vcam.service.frame_slots import DisconnectedError
 from vcam.settings import NetworkSettings, OutputSettings
 
 OLD = NetworkSettings()
@@ -74,7 +74,7 @@ class Here:
         self.load, self.told, self.tellers = Loader(), [], set()
         self.networks = Networks(OLD, self.load, self.hear)
 
-    def hear(self, fact):
+    def on_update(self, fact):
         assert fact.keys() == {"swap"}
         self.tellers.add(threading.current_thread())
         self.told.append(tuple(fact["swap"].values()))
@@ -119,7 +119,7 @@ def test_a_first_network_that_can_not_be_loaded_is_who_starts_its_trouble():
 def test_a_wish_is_loaded_by_a_thread_beside_and_used_when_it_is_ready(here):
     old = here.networks.current()
     go = here.load.hold(ONE)
-    here.networks.wish(ONE)
+    here.networks.request(ONE)
     assert [here.networks.current() for _ in range(5)] == [old] * 5
     go.set()
     new = here.loaded()
@@ -133,7 +133,7 @@ def test_a_wish_is_loaded_by_a_thread_beside_and_used_when_it_is_ready(here):
 
 def test_the_one_before_is_kept_until_the_first_good_frame_and_then_let_go(here):
     here.networks.judge(True)
-    here.networks.wish(ONE)
+    here.networks.request(ONE)
     here.loaded()
     assert here.networks._before.settings == OLD
     here.networks.judge(True)
@@ -151,7 +151,7 @@ def test_the_one_before_is_kept_until_the_first_good_frame_and_then_let_go(here)
 def test_a_network_whose_first_frame_is_not_good_makes_way_for_the_one_before(here):
     old = here.networks.current()
     here.networks.judge(True)
-    here.networks.wish(ONE)
+    here.networks.request(ONE)
     assert here.loaded() is not old
     here.networks.judge(False)
     assert here.networks.current() is old
@@ -163,7 +163,7 @@ def test_a_network_whose_first_frame_is_not_good_makes_way_for_the_one_before(he
 
 def test_one_can_go_back_to_a_network_that_had_no_good_frame_yet_either(here):
     old = here.networks.current()
-    here.networks.wish(ONE)
+    here.networks.request(ONE)
     here.loaded()
     here.networks.judge(False)
     assert here.networks.current() is old
@@ -175,7 +175,7 @@ def test_what_comes_after_a_network_that_is_still_on_trial_goes_back_to_the_last
     old = here.networks.current()
     here.networks.judge(True)
     for settings in (ONE, TWO):
-        here.networks.wish(settings)
+        here.networks.request(settings)
         here.loaded()
     here.networks.judge(False)
     assert here.networks.current() is old
@@ -194,7 +194,7 @@ def test_what_can_not_be_loaded_is_refused_with_a_sentence_and_changes_nothing(h
     old = here.networks.current()
     here.networks.judge(True)
     here.load.does[ONE.weights] = broken(error)
-    here.networks.wish(ONE)
+    here.networks.request(ONE)
     assert here.loaded() is old
     state, weights, reason = here.told[-1]
     assert (state, weights) == ("refused", "/one.safetensors")
@@ -210,16 +210,16 @@ def test_a_thread_that_can_not_be_had_is_a_refusal(here, monkeypatch):
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", none)
-    here.networks.wish(ONE)
+    here.networks.request(ONE)
     assert here.states() == [("refused", "/one.safetensors")]
     assert "can't start new thread" in here.told[-1][2]
 
 
 def test_a_newer_wish_takes_the_place_of_one_that_is_being_loaded(here):
     go = here.load.hold(ONE)
-    here.networks.wish(ONE)
-    here.networks.wish(TWO)
-    here.networks.wish(THREE)
+    here.networks.request(ONE)
+    here.networks.request(TWO)
+    here.networks.request(THREE)
     old = here.networks.current()
     assert here.load.began == Counter({None: 1, ONE.weights: 1})
     go.set()
@@ -233,8 +233,8 @@ def test_a_newer_wish_takes_the_place_of_one_that_is_being_loaded(here):
 def test_a_failure_that_nobody_wants_to_hear_of_any_more_is_not_told(here):
     go = here.load.hold(ONE)
     here.load.does[ONE.weights] = broken(SettingsError("x"))
-    here.networks.wish(ONE)
-    here.networks.wish(TWO)
+    here.networks.request(ONE)
+    here.networks.request(TWO)
     go.set()
     here.loaded()
     assert here.loaded().settings == TWO
@@ -245,8 +245,8 @@ def test_to_wish_back_what_is_in_use_ends_the_matter(here):
     old = here.networks.current()
     here.networks.judge(True)
     go = here.load.hold(ONE)
-    here.networks.wish(ONE)
-    here.networks.wish(OLD)
+    here.networks.request(ONE)
+    here.networks.request(OLD)
     assert here.told[-1] == ("in use", None, "")
     go.set()
     assert here.loaded() is old
@@ -258,12 +258,12 @@ def test_to_wish_back_what_is_in_use_ends_the_matter(here):
 def test_the_same_wish_again_is_nothing_new_until_there_was_another(here):
     here.load.does[ONE.weights] = broken(SettingsError("x"))
     for _ in range(3):
-        here.networks.wish(ONE)
+        here.networks.request(ONE)
         if here.networks._loading:
             here.loaded()
     assert here.load.began[ONE.weights] == 1
-    here.networks.wish(OLD)
-    here.networks.wish(ONE)
+    here.networks.request(OLD)
+    here.networks.request(ONE)
     here.loaded()
     assert here.load.began[ONE.weights] == 2
 
@@ -272,14 +272,14 @@ def test_a_load_that_hangs_is_refused_after_a_while_and_later_wishes_are_kept(he
     now = 1000.0
     monkeypatch.setattr(hot_swap, "monotonic", lambda: now)
     old, go = here.networks.current(), here.load.hold(ONE)
-    here.networks.wish(ONE)
+    here.networks.request(ONE)
     now += PATIENCE - 1
     assert here.networks.current() is old
     now += 1
     assert here.networks.current() is old
     assert here.told[-1][:2] == ("refused", "/one.safetensors")
     assert "was not ready after 120 seconds" in here.told[-1][2]
-    here.networks.wish(TWO)
+    here.networks.request(TWO)
     assert here.loaded().settings == TWO
     go.set()  # it comes to an end after all: nobody takes what it brings
     here.load.threads[1].join(60)
@@ -290,8 +290,8 @@ def test_a_wish_behind_a_load_that_hangs_is_loaded_when_that_is_given_up(here, m
     now = 1000.0
     monkeypatch.setattr(hot_swap, "monotonic", lambda: now)
     go = here.load.hold(ONE)
-    here.networks.wish(ONE)
-    here.networks.wish(TWO)
+    here.networks.request(ONE)
+    here.networks.request(TWO)
     now += PATIENCE
     here.networks.current()
     assert here.loaded().settings == TWO
@@ -305,7 +305,7 @@ def test_threads_that_hang_do_not_pile_up(here, monkeypatch):
     for number in range(MOST_HUNG + 1):
         settings = NetworkSettings(weights=f"/hangs{number}")
         events.append(here.load.hold(settings))
-        here.networks.wish(settings)
+        here.networks.request(settings)
         now += PATIENCE
         here.networks.current()
     assert sum(here.load.began.values()) == 1 + MOST_HUNG
@@ -315,20 +315,20 @@ def test_threads_that_hang_do_not_pile_up(here, monkeypatch):
         event.set()
     for thread in here.load.threads[1:]:
         thread.join(60)
-    here.networks.wish(ONE)
+    here.networks.request(ONE)
     assert here.loaded().settings == ONE
 
 
 def test_a_keeper_that_is_gone_leaves_things_in_order(here):
     def gone(_):
-        raise EndedError("gone")
+        raise DisconnectedError("gone")
 
-    here.networks.wish(ONE)
+    here.networks.request(ONE)
     here.networks._loading.thread.join(60)
     here.networks._tell = gone
-    with pytest.raises(EndedError):
+    with pytest.raises(DisconnectedError):
         here.networks.current()
-    with pytest.raises(EndedError):
+    with pytest.raises(DisconnectedError):
         here.networks.judge(True)
     assert here.networks.current().settings == ONE
     assert here.networks._before is None
@@ -341,7 +341,7 @@ def play(here, frames, wishes):
     composed, used, mask = {}, None, None
     for frame in frames:
         if frame.sequence in wishes:
-            here.networks.wish(wishes[frame.sequence])
+            here.networks.request(wishes[frame.sequence])
         segment = here.networks.current()
         if segment is not used:
             used, mask = segment, None
@@ -375,7 +375,7 @@ def test_no_mask_of_one_network_is_shown_to_another(here, sample):
     first = here.networks.current()
     frames = [RawFrame(sample[0].pixels, n, 0.0) for n in range(6)]
     play(here, frames[:3], {})
-    here.networks.wish(ONE)
+    here.networks.request(ONE)
     second = here.loaded()
     play(here, frames[3:], {})
     for one in (first, second):
@@ -398,12 +398,12 @@ def test_a_network_that_does_not_find_the_man_is_refused_beside_one_that_does(sm
     told = []
     networks = Networks(OLD, lambda settings: load_checked(settings, OutputSettings()), told.append)
     shipped = networks.current()
-    networks.wish(small)
+    networks.request(small)
     networks._loading.thread.join(60)
     assert networks.current() is shipped
     assert told[-1]["swap"]["state"] == "refused"
     assert "golden picture" in told[-1]["swap"]["reason"]
-    networks.wish(NetworkSettings(weights=DEFAULT))
+    networks.request(NetworkSettings(weights=DEFAULT))
     networks._loading.thread.join(60)
     assert networks.current() is not shipped
     mask = mask_or_none(sample[0], networks.current(), lambda _: None)
@@ -435,7 +435,7 @@ def test_an_engine_that_fails_only_at_the_outputs_size_is_one_sentence(monkeypat
 
 def test_weights_that_are_not_there_are_refused_with_the_path(here):
     networks = Networks(OLD, lambda settings: load_checked(settings, OutputSettings()), here.hear)
-    networks.wish(NetworkSettings(weights=Path("/none.safetensors")))
+    networks.request(NetworkSettings(weights=Path("/none.safetensors")))
     networks._loading.thread.join(60)
     networks.current()
     assert here.told[-1] == (

@@ -14,7 +14,8 @@ from vcam.effects.blur import Blur
 from vcam.effects.compositor import compose
 from vcam.frame import empty
 from vcam.media.raw_frame import RawFrame
-from vcam.service.frame_slots import SLOTS, EndedError, Receiver, Sender, send
+from vcam.service import frame_slots
+from vcam.service.frame_slots import SLOTS, DisconnectedError, Receiver, Sender, send
 from vcam.settings import LookSettings, OutputSettings, Settings
 
 SETTINGS = Settings(output=OutputSettings(width=160, height=120))
@@ -24,7 +25,7 @@ SETTINGS = Settings(output=OutputSettings(width=160, height=120))
 def ends():
     """Both ends in one process."""
     receiver = Receiver(160, 120)
-    receiver.tell(SETTINGS)
+    receiver.tell(SETTINGS, 0)
     memory, link = receiver.descriptors()
     sender = Sender(os.dup(memory), os.dup(link))
     receiver.started()
@@ -40,7 +41,7 @@ def put(sender, value):
             return False
         pixels = empty(160, 120)
         pixels[:] = value
-        sender.send(compose(RawFrame(pixels, 1, 0.0), None, Blur(0.5), out=slot), float(value))
+        sender.send(compose(RawFrame(pixels, 1, 0.0), None, Blur(0.5), out=slot), float(value), sender.revision)
         return True
 
 
@@ -70,15 +71,14 @@ def test_the_frame_that_is_shown_stays_as_it_is_whatever_the_worker_does(ends):
     receiver.take()
 
 
-def test_a_frame_of_off_that_comes_when_the_room_is_to_be_hidden_again_is_left_out(ends):
+def test_a_frame_by_settings_of_an_earlier_revision_is_left_out(ends):
     receiver, sender = ends
-    off = SETTINGS.model_copy(update={"look": LookSettings(effect="off")})
-    receiver.tell(off)
+    receiver.tell(SETTINGS.model_copy(update={"look": LookSettings(effect="off")}), 1)
     sender.listen(None)
     put(sender, 1)
     assert receiver.take().frame.pixels[0, 0] == 1
     put(sender, 2)
-    receiver.tell(SETTINGS)
+    receiver.tell(SETTINGS, 2)
     update = receiver.take()
     assert (update.frame, update.dropped) == (None, 1)
     sender.listen(None)
@@ -87,10 +87,25 @@ def test_a_frame_of_off_that_comes_when_the_room_is_to_be_hidden_again_is_left_o
     assert [put(sender, n) for n in (4, 5, 6)] == [True, True, False]  # no slot was lost
 
 
+def test_a_frame_by_settings_that_nobody_has_sent_is_the_end_of_the_connection(ends):
+    receiver, sender = ends
+    with sender.slot() as slot:
+        sender.send(compose(RawFrame(slot.copy(), 1, 0.0), None, Blur(0.5), out=slot), 0.0, 1)
+    with pytest.raises(DisconnectedError, match="is not a frame"):
+        receiver.take()
+
+
+@pytest.mark.parametrize("patience", [float("nan"), 1e9, -1.0, "long", None, True])
+def test_no_worker_may_ask_to_be_waited_for_without_an_end(ends, patience):
+    receiver, sender = ends
+    send(sender._link, {"say": "", "patience": patience})
+    assert not receiver.take().patience > frame_slots.LONGEST_PATIENCE
+
+
 @given(st.lists(st.sampled_from(["put", "take"]), max_size=60))
 def test_in_every_order_of_events_what_is_shown_is_whole_and_never_older_than_before(events):
     receiver = Receiver(160, 120)
-    receiver.tell(SETTINGS)
+    receiver.tell(SETTINGS, 0)
     memory, link = receiver.descriptors()
     sender = Sender(os.dup(memory), os.dup(link))
     receiver.started()
@@ -150,18 +165,18 @@ def test_only_safe_frames_leave_the_worker(ends, sample):
     _, sender = ends
     for raw in (sample[0], sample[0].pixels, None):
         with pytest.raises(TypeError, match="only a SafeFrame"):
-            sender.send(raw, 0.0)
+            sender.send(raw, 0.0, 0)
 
 
 @pytest.mark.parametrize(
     "nonsense",
     [
-        {"frame": 3, "sequence": 1, "captured": 1.0, "off": False},
-        {"frame": -1, "sequence": 1, "captured": 1.0, "off": False},
-        {"frame": None, "sequence": 1, "captured": 1.0, "off": False},
-        {"frame": "0", "sequence": 1, "captured": 1.0, "off": False},
-        {"frame": 0, "captured": 1.0, "off": False},
-        {"frame": 0, "sequence": "1", "captured": 1.0, "off": False},
+        {"frame": 3, "sequence": 1, "captured": 1.0, "revision": 0},
+        {"frame": -1, "sequence": 1, "captured": 1.0, "revision": 0},
+        {"frame": None, "sequence": 1, "captured": 1.0, "revision": 0},
+        {"frame": "0", "sequence": 1, "captured": 1.0, "revision": 0},
+        {"frame": 0, "captured": 1.0, "revision": 0},
+        {"frame": 0, "sequence": "1", "captured": 1.0, "revision": 0},
         {"frame": 0, "sequence": 1},
         {"frame": 0, "sequence": 1, "captured": "1"},
         {},
@@ -172,7 +187,7 @@ def test_only_safe_frames_leave_the_worker(ends, sample):
 def test_a_worker_that_speaks_nonsense_is_ended(ends, nonsense):
     receiver, sender = ends
     send(sender._link, nonsense)
-    with pytest.raises(EndedError):
+    with pytest.raises(DisconnectedError):
         receiver.take()
 
 
@@ -180,16 +195,16 @@ def test_a_slot_that_the_keeper_holds_is_not_taken_again(ends):
     receiver, sender = ends
     put(sender, 1)
     receiver.take()
-    send(sender._link, {"frame": 0, "sequence": 99, "captured": 1.0, "off": False})
-    with pytest.raises(EndedError):
+    send(sender._link, {"frame": 0, "sequence": 99, "captured": 1.0, "revision": 0})
+    with pytest.raises(DisconnectedError):
         receiver.take()
 
 
 def test_an_old_sequence_number_is_refused(ends):
     receiver, sender = ends
     put(sender, 1)
-    send(sender._link, {"frame": 1, "sequence": 1, "captured": 1.0, "off": False})
-    with pytest.raises(EndedError, match="comes after"):
+    send(sender._link, {"frame": 1, "sequence": 1, "captured": 1.0, "revision": 0})
+    with pytest.raises(DisconnectedError, match="comes after"):
         receiver.take()
 
 
@@ -226,7 +241,7 @@ def take_raw(data):
     try:
         os.write(theirs, data)
         return receiver.take()
-    except EndedError:
+    except DisconnectedError:
         return None
     finally:
         os.close(theirs)
@@ -241,7 +256,7 @@ def test_a_worker_that_floods_does_not_hold_the_keeper_up(ends):
         while not flooding.is_set():
             try:
                 sender.say("me, me, me")
-            except EndedError:
+            except DisconnectedError:
                 return
 
     thread = threading.Thread(target=flood)
@@ -267,24 +282,24 @@ def test_the_memory_can_not_be_cut_off_under_the_keeper():
 def test_each_side_notices_the_end_of_the_other(ends):
     receiver, sender = ends
     receiver.close()
-    with pytest.raises(EndedError):
+    with pytest.raises(DisconnectedError):
         sender.listen(1.0)
-    with pytest.raises(EndedError):
+    with pytest.raises(DisconnectedError):
         sender.say("anybody?")
 
 
 def test_new_settings_arrive_between_two_frames(ends):
     receiver, sender = ends
     assert sender.settings.look.blur == 0.5
-    receiver.tell(SETTINGS.model_copy(update={"look": SETTINGS.look.model_copy(update={"blur": 0.9})}))
+    receiver.tell(SETTINGS.model_copy(update={"look": SETTINGS.look.model_copy(update={"blur": 0.9})}), 1)
     put(sender, 1)
     assert sender.settings.look.blur == 0.9
 
 
 def test_a_worker_that_does_not_listen_never_holds_the_keeper_up():
     receiver = Receiver(160, 120)
-    with pytest.raises(EndedError):
+    with pytest.raises(DisconnectedError):
         for _ in range(100_000):
-            receiver.tell(SETTINGS)
+            receiver.tell(SETTINGS, 0)
     receiver.started()
     receiver.close()

@@ -17,26 +17,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.service.test_keeper import PATIENCE, QUICK, Screen, after, command_of, safe
+from tests.helpers.keepers import PATIENCE, QUICK, Device, after, command_of, safe
 from vcam.control import client, server
 from vcam.control.protocol import socket_path
 from vcam.errors import SegBlurError, SettingsError
 from vcam.media.files import SAMPLE
-from vcam.service import keeper, service, weights_store
-from vcam.service.service import Service, signature
-from vcam.service.supervisor import Crew
+from vcam.service import keeper, weights_store, weights_trial
+from vcam.service.service import Service
+from vcam.service.supervisor import Supervisor
+from vcam.service.weights_trial import signature
 from vcam.settings import IdleSettings, config_path, load_settings
 
 SIZE = {"output": {"width": 320, "height": 240}}
-
-
-class Device(Screen):
-    """A virtual camera that looks at every frame."""
-
-    trouble = ""
-
-    def about(self):
-        return {"path": "/dev/video10", "label": "SegBlur Camera", "viewers": 1, "size": [320, 240]}
 
 
 class Running:
@@ -45,8 +37,8 @@ class Running:
     def __init__(self, idle=None):
         settings = load_settings(SIZE)
         self.settings = settings.model_copy(update={"idle": idle}) if idle else settings
-        self.life = keeper.Life(self.settings)
-        self.crew = Crew(self.settings, command_of("none", 10**9))
+        self.state = keeper.State(self.settings)
+        self.supervisor = Supervisor(self.settings, command_of("none", 10**9))
         self.device = Device()
         self.failure = None
         self.ready = threading.Event()
@@ -55,12 +47,12 @@ class Running:
     async def run(self):
         try:
             async with AsyncExitStack() as stack:
-                self.service = Service(self.life, self.crew, [self.device], SIZE)
+                self.service = Service(self.state, self.supervisor, [self.device], SIZE)
                 await stack.enter_async_context(server.serve(socket_path(), self.service.answer, self.service.status))
-                await self.service.begin()
-                stack.callback(asyncio.ensure_future(self.service.tend()).cancel)
+                await self.service.network.begin()
+                stack.callback(asyncio.ensure_future(self.service.network.watch()).cancel)
                 self.ready.set()
-                await keeper.keep(self.life, [self.device], self.crew, self.service)
+                await keeper.keep(self.state, [self.device], self.supervisor, self.service)
         except SegBlurError as error:
             self.failure = error
         finally:
@@ -72,7 +64,7 @@ class Running:
         return self
 
     def __exit__(self, *_):
-        self.life.stop()
+        self.state.stop()
         self.thread.join(PATIENCE)
         assert not self.thread.is_alive()
         safe(self.device)
@@ -92,7 +84,7 @@ def at_home(monkeypatch, tmp_path):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    monkeypatch.setattr(service, "WATCH", 0.05)
+    monkeypatch.setattr(weights_trial, "WATCH", 0.05)
 
 
 @pytest.fixture
@@ -136,7 +128,7 @@ def test_the_status_tells_what_is_seen():
         assert 0 < status["figures"]["mask_age_ms"]["p50"] < 10_000
         assert status["settings"]["output"]["width"] == 320
         assert "segblur_frames_out_total" in client.ask("metrics")["text"]
-        running.device.viewers.leave()
+        running.device.readers.leave()
         until(lambda: client.ask("status")["state"] == "idle")
 
 
@@ -173,12 +165,12 @@ def test_framing_reaches_the_worker_at_once():
     with Running() as running:
         running.live()
         client.ask("set", key="framing.mirror", value="true")
-        assert running.crew.settings.framing.mirror
+        assert running.supervisor.settings.framing.mirror
         client.ask("set", key="framing.crop", value="auto")
         assert file() == {"framing": {"mirror": True, "crop": "auto"}}
         with pytest.raises(SegBlurError, match=r"framing.zoom can't be '3'"):
             client.ask("set", key="framing.zoom", value="3")
-        assert running.crew.settings.framing.zoom == 1.5
+        assert running.supervisor.settings.framing.zoom == 1.5
         running.still_live()
 
 
@@ -289,11 +281,11 @@ def test_when_off_ends_the_room_is_hidden_even_if_the_worker_has_no_other_pictur
         running.live()
         client.ask("effect", effect="off")
         running.device.wait_for(lambda _: running.device.secrets[-1] > 0.5)
-        os.kill(running.crew.pid, signal.SIGSTOP)
+        os.kill(running.supervisor.pid, signal.SIGSTOP)
         client.ask("effect", effect="blur")
         running.device.secrets.clear()  # what was seen while it was off was wanted
         running.device.wait_for(lambda kinds: kinds[-1] == "placeholder")
-        os.kill(running.crew.pid, signal.SIGCONT)
+        os.kill(running.supervisor.pid, signal.SIGCONT)
         running.live()
 
 
@@ -308,7 +300,7 @@ def test_off_is_for_now_only_and_never_in_a_file():
         with pytest.raises(SegBlurError, match="segblur effect off shows the room"):
             client.ask("set", key="look.effect", value="off")
         assert "look" not in file()
-        running.life.reload()
+        running.state.reload()
         until(lambda: look()["effect"] == "blur")
         running.device.wait_for(lambda _: running.device.secrets[-1] < 0.02)
         running.device.secrets.clear()  # what was seen while it was off was wanted
@@ -320,11 +312,11 @@ def test_sighup_reads_the_settings_again_and_bad_ones_change_nothing():
         running.live()
         config_path().parent.mkdir(parents=True, exist_ok=True)
         config_path().write_text("[look]\nblur = 0.8\n")
-        running.life.reload()
+        running.state.reload()
         until(lambda: client.ask("status")["settings"]["look"]["blur"] == 0.8)
         config_path().write_text("[look]\nblur = 8\n")
-        running.life.reload()
-        until(lambda: not running.life._reload)
+        running.state.reload()
+        until(lambda: not running.state._reload)
         assert client.ask("status")["settings"]["look"]["blur"] == 0.8
         running.still_live()
 
@@ -340,7 +332,7 @@ def test_good_weights_are_taken_into_use_without_a_gap_remembered_and_written_to
         assert file()["network"]["weights"] == str(path)
         assert client.ask("status")["figures"]["swaps"] == 1
         until(lambda: [one["source"] for one in client.ask("weights", use="list")["weights"]][:1] == [str(path)])
-    assert running.crew.starts == 1
+    assert running.supervisor.starts == 1
 
 
 @pytest.mark.parametrize(
@@ -368,7 +360,7 @@ def test_the_first_good_frame_of_the_old_network_does_not_count_for_the_one_on_t
         with pytest.raises(SegBlurError, match="is no good"):
             use(weights("bad.safetensors", "slow"))
         running.live()
-        assert running.crew.settings.network.weights is None
+        assert running.supervisor.settings.network.weights is None
         assert file() == {}
 
 
@@ -408,20 +400,20 @@ def test_another_file_in_the_place_of_the_one_in_use_is_taken_by_itself_and_a_ba
         weights("mine.safetensors", "good 2")
         until(lambda: client.ask("status")["figures"]["swaps"] == 2)
         weights("mine.safetensors", "refuse")
-        until(lambda: running.service._seen == signature(running.life.settings.network.weights))
+        until(lambda: running.service.network.seen == signature(running.state.settings.network.weights))
         running.still_live()
         assert client.ask("status")["figures"]["swaps"] == 2
 
 
 def test_weights_are_tried_while_nobody_watches_too(weights):
     with Running(idle=QUICK.idle) as running:
-        running.device.viewers.leave()
+        running.device.readers.leave()
         until(lambda: client.ask("status")["state"] == "idle")
         use(weights("mine.safetensors", "good"))
         assert client.ask("status")["camera"] is None
         with pytest.raises(SegBlurError, match="is no good"):
             use(weights("bad.safetensors", "refuse"))
-        running.device.viewers.come()
+        running.device.readers.come()
         running.live()
 
 
@@ -434,7 +426,7 @@ def test_at_the_start_weights_that_went_bad_give_way_to_the_last_that_were_good(
     path.unlink()
     with Running() as running:
         running.live()
-        assert running.crew.settings.network.weights.read_text() == "good"
+        assert running.supervisor.settings.network.weights.read_text() == "good"
 
 
 def test_at_the_start_weights_that_never_were_good_end_the_service(weights):
@@ -468,23 +460,23 @@ def test_a_worker_killed_under_a_swap_leaves_the_old_network(weights):
     with Running() as running:
         running.live()
         path = weights("mine.safetensors", "good")
-        os.kill(running.crew.pid, signal.SIGSTOP)  # so that it can't be done before it is killed
+        os.kill(running.supervisor.pid, signal.SIGSTOP)  # so that it can't be done before it is killed
         with ThreadPoolExecutor() as pool:
             trial = pool.submit(use, path)
-            until(lambda: running.service._on_trial)
-            os.kill(running.crew.pid, signal.SIGKILL)
+            until(lambda: running.service.network._on_trial)
+            os.kill(running.supervisor.pid, signal.SIGKILL)
             with pytest.raises(SegBlurError, match="the worker ended while it tried the network"):
                 trial.result(PATIENCE)
         running.device.wait_for(lambda kinds: after(kinds, "sharp", "placeholder", "sharp"))
-        assert running.crew.settings.network.weights is None
+        assert running.supervisor.settings.network.weights is None
         use(path)
-        assert running.crew.settings.network.weights.read_text() == "good"
+        assert running.supervisor.settings.network.weights.read_text() == "good"
 
 
 def test_idle_settings_change_while_it_runs():
     with Running() as running:
         running.live()
         client.ask("set", key="idle.webcam", value="0")
-        running.device.viewers.leave()
+        running.device.readers.leave()
         until(lambda: client.ask("status")["camera"] is None)
-        assert running.life.settings.idle == IdleSettings(webcam=0.0)
+        assert running.state.settings.idle == IdleSettings(webcam=0.0)

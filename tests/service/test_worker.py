@@ -15,8 +15,8 @@ from vcam.pipeline import framing, pipeline
 from vcam.pipeline.gpu_recovery import Guard
 from vcam.pipeline.hot_swap import Networks
 from vcam.service import worker
-from vcam.service.frame_slots import EndedError
-from vcam.settings import FramingSettings, LookSettings, Settings
+from vcam.service.frame_slots import DisconnectedError
+from vcam.settings import CameraSettings, FramingSettings, LookSettings, Settings
 
 
 class Keeper:
@@ -24,7 +24,7 @@ class Keeper:
 
     def __init__(self, count, settings=None):
         self.count, self.sent, self.said, self.told, self.trees = count, [], [], [], settings or [Settings()]
-        self.wanted = True
+        self.wanted, self.revision = True, 0
 
     @property
     def settings(self):
@@ -34,21 +34,21 @@ class Keeper:
     def slot(self):
         yield empty(640, 480)
 
-    def send(self, frame, captured):
+    def send(self, frame, captured, revision):
         assert isinstance(frame, SafeFrame)
         self.sent.append(frame)
         if len(self.sent) == self.count:
-            raise EndedError("gone")
+            raise DisconnectedError("gone")
 
-    def say(self, sentence):
-        self.said.append(sentence)
+    def say(self, sentence, patience=0.0):
+        self.said += [sentence] if sentence or not patience else []
 
     def tell(self, facts):
         self.told.append(facts)
 
     def listen(self, timeout):
         if len(self.said) > 3:
-            raise EndedError("gone")
+            raise DisconnectedError("gone")
 
 
 class Webcam:
@@ -75,7 +75,7 @@ class Webcam:
 
 
 def networks():
-    return Networks(Settings().network, lambda wish: Box(), lambda facts: None)
+    return Networks(Settings().network, lambda request: Box(), lambda facts: None)
 
 
 def shows_the_room(frames):
@@ -84,7 +84,7 @@ def shows_the_room(frames):
 
 def test_every_frame_of_a_good_stream_is_composed_by_its_own_mask(sample):
     keeper = Keeper(12)
-    with pytest.raises(EndedError):
+    with pytest.raises(DisconnectedError):
         worker.stream(Webcam(sample), networks(), keeper)
     assert len(keeper.sent) == 12
     assert not shows_the_room(keeper.sent)
@@ -94,7 +94,7 @@ def test_every_frame_of_a_good_stream_is_composed_by_its_own_mask(sample):
 def test_a_part_of_the_picture_shows_nothing_that_all_of_it_does_not(sample, people):
     corner = FramingSettings(mirror=True, crop="fixed", zoom=2.0, x=1.0, y=0.0, people=people)
     keeper = Keeper(5, [Settings(framing=corner, look=LookSettings(blur=0.2))])
-    with pytest.raises(EndedError):
+    with pytest.raises(DisconnectedError):
         worker.stream(Webcam(sample), networks(), keeper)
     raw = framing.cut_frame(Webcam(sample).read().pixels, framing.Box(0.75, 0.25, 0.5), mirror=True)
     assert secret_of(planes(raw)[0][::2, ::2]) > 0.5
@@ -105,7 +105,7 @@ def test_a_part_of_the_picture_shows_nothing_that_all_of_it_does_not(sample, peo
 
 @pytest.mark.parametrize(
     "module_and_stage",
-    ["mask.small_rgb", "mask.check", "mask.find_mask"],
+    ["masks.mask.small_rgb", "masks.mask.check", "masks.mask.find_mask"],
 )
 def test_an_exception_on_the_way_to_the_mask_blurs_the_whole_frame(sample, monkeypatch, module_and_stage):
     def broken(*_, **__):
@@ -113,7 +113,7 @@ def test_an_exception_on_the_way_to_the_mask_blurs_the_whole_frame(sample, monke
 
     monkeypatch.setattr(f"vcam.{module_and_stage}", broken)
     keeper = Keeper(5)
-    with pytest.raises(EndedError):
+    with pytest.raises(DisconnectedError):
         worker.stream(Webcam(sample), networks(), keeper)
     assert not shows_the_room(keeper.sent)
     for frame in keeper.sent:
@@ -124,7 +124,7 @@ def test_an_exception_on_the_way_to_the_mask_blurs_the_whole_frame(sample, monke
 @pytest.mark.parametrize(
     "stage",
     [
-        *("effects.low_resolution", "effects.background_weight", "effects.blurred", "effects.fill"),
+        *("blur.low_resolution", "blur.background_weight", "blur.blurred", "blur.fill"),
         *("compositor.cut_out", "compositor.lay", "compositor.seal"),
     ],
 )
@@ -132,7 +132,7 @@ def test_an_exception_in_the_compositor_lets_nothing_leave(sample, monkeypatch, 
     def broken(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(f"vcam.{stage}", broken)
+    monkeypatch.setattr(f"vcam.effects.{stage}", broken)
     keeper = Keeper(5)
     with pytest.raises(ZeroDivisionError):
         worker.stream(Webcam(sample), networks(), keeper)
@@ -168,10 +168,39 @@ def test_settings_that_change_in_mid_frame_count_from_the_next_frame_on(sample):
             return (weak, strong)[self.reads % 2]
 
     keeper = Fickle(20)
-    with pytest.raises(EndedError):
+    with pytest.raises(DisconnectedError):
         worker.stream(Webcam(sample), networks(), keeper)
     assert keeper.reads == 21  # one at the start of the stream, and one for each frame
     assert not shows_the_room(keeper.sent)
+
+
+def test_once_another_webcam_is_asked_for_no_frame_of_this_one_is_sent(sample):
+    other = Settings(camera=CameraSettings(device="/dev/video7"))
+
+    class Asked(Keeper):
+        def slot(self):
+            self.trees = [Settings(), Settings(), other]
+            return super().slot()
+
+    keeper = Asked(100)
+    worker.stream(Webcam(sample), networks(), keeper)
+    assert len(keeper.sent) == 2
+
+
+def test_a_webcam_that_takes_long_to_open_is_announced_so_that_the_worker_is_not_taken_for_hung(sample):
+    class Waited(Keeper):
+        def say(self, sentence, patience=0.0):
+            asked.append(patience)
+
+    asked, opened = [], []
+
+    def open_camera(camera, output, known):
+        opened.append(list(asked))
+        return Webcam(sample)
+
+    with pytest.raises(DisconnectedError):
+        worker.work(Waited(1), networks(), open_camera)
+    assert opened == [[worker.OPENING]]
 
 
 def test_a_lost_webcam_is_told_and_opened_again(sample):
@@ -182,7 +211,7 @@ def test_a_lost_webcam_is_told_and_opened_again(sample):
         return Webcam(sample, CameraLostError("the webcam /dev/video0 is unplugged"))
 
     keeper = Keeper(1000)
-    with pytest.raises(EndedError):
+    with pytest.raises(DisconnectedError):
         worker.work(keeper, networks(), open_camera)
     assert len(opened) == 4
     assert set(keeper.said) == {"the webcam /dev/video0 is unplugged"}
@@ -194,7 +223,7 @@ def test_a_webcam_that_can_not_be_opened_is_told_too():
         raise CameraLostError("there is no webcam; plug one in")
 
     keeper = Keeper(1)
-    with pytest.raises(EndedError):
+    with pytest.raises(DisconnectedError):
         worker.work(keeper, networks(), open_camera)
     assert keeper.said == ["there is no webcam; plug one in"] * 4
 
@@ -209,7 +238,7 @@ def test_a_frame_for_which_there_is_no_slot_is_dropped(sample):
             yield None if self.asked % 2 else empty(640, 480)
 
     keeper, webcam = Busy(5), Webcam(sample)
-    with pytest.raises(EndedError):
+    with pytest.raises(DisconnectedError):
         worker.stream(webcam, networks(), keeper)
     assert webcam.sequence == 10
 
@@ -221,7 +250,7 @@ class Introduced(Guard):
         self.about = {"weights": name}
 
 
-def test_a_network_that_comes_while_nobody_watches_is_introduced_once():
+def test_a_network_that_comes_while_there_are_no_readers_is_reported_once():
     keeper, wishes = Keeper(0), iter(["new.safetensors"])
     keeper.wanted, current = False, [Introduced("shipped")]
 
@@ -229,9 +258,9 @@ def test_a_network_that_comes_while_nobody_watches_is_introduced_once():
         def current(self):
             return current[0]
 
-        def wish(self, _):
+        def request(self, _):
             current[0] = next((Introduced(name) for name in wishes), current[0])
 
-    with pytest.raises(EndedError):
-        worker.rest(keeper, Swapped())
+    with pytest.raises(DisconnectedError):
+        worker.idle(keeper, Swapped())
     assert keeper.told == [{"network": {"weights": "new.safetensors"}}]

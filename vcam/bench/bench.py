@@ -24,7 +24,7 @@ from vcam.frame import I420, empty
 from vcam.masks.mask import Segment
 from vcam.media.raw_frame import RawFrame
 from vcam.pipeline.gpu_recovery import Guard
-from vcam.pipeline.pipeline import Darkroom
+from vcam.pipeline.pipeline import Pipeline
 from vcam.service.metrics import resident
 from vcam.settings import Settings
 from vcam.system.memory import keep_freed
@@ -78,7 +78,7 @@ def our_way(network: Segment, kind: str, buffers: list[Pixels], settings: Settin
     frames = network.frames if isinstance(network, Guard) else None
     seen = Timed(network, mark) if frames is None else network
     size = settings.output.width, settings.output.height
-    darkroom, out = Darkroom(troubles.add, lap), empty(*size)
+    pipeline, out = Pipeline(troubles.add, lap), empty(*size)
     if frames is not None:
         frames.lock(out)
 
@@ -88,7 +88,7 @@ def our_way(network: Segment, kind: str, buffers: list[Pixels], settings: Settin
         data = buffers[number % len(buffers)]
         delivered = decoded(kind, data, size) if frames is None or kind == "mjpeg" else data
         mark()
-        darkroom(RawFrame(delivered, number, time.monotonic()), seen, settings, out)
+        pipeline(RawFrame(delivered, number, time.monotonic()), seen, settings, out)
         return list(marks)
 
     return way

@@ -1,16 +1,15 @@
-"""The virtual camera: a v4l2loopback device, found by its label, written through pyvirtualcam."""
+"""A v4l2loopback device as a virtual camera: found by its label, written through pyvirtualcam."""
 
 import logging
 import os
 import stat
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import pyvirtualcam
 
-from vcam.devices.loopback_writer import BACKEND
-from vcam.devices.readers import NOBODY, Viewers, find_viewers
+from vcam.devices.loopback_writer import BACKEND, LoopbackWriter
+from vcam.devices.readers import NO_READERS, Readers, find_readers
 from vcam.devices.v4l2 import SYSFS, nodes
 from vcam.errors import OutputError
 from vcam.frame import SafeFrame
@@ -20,6 +19,7 @@ log = logging.getLogger("segblur.output")
 
 MOST_BUFFERS = 32  # v4l2loopback's own limit
 MOST_CAMERAS = 8  # the same
+RATE = 30  # frames a second that the device offers
 
 
 def find_loopback(label: str, sysfs: Path = SYSFS) -> Path:
@@ -38,27 +38,12 @@ def find_loopback(label: str, sysfs: Path = SYSFS) -> Path:
     )
 
 
-def find_loopbacks(label: str, sysfs: Path = SYSFS) -> list[Path]:
+def find_loopbacks(settings: OutputSettings) -> list["Loopback"]:
     """The device that bears the label, and those that bear it with a number, "SegBlur Camera 2": newer kernel modules
-    let only one program read each. Raises OutputError.
+    let only one program read each. Only the first is missed where it is not there.
     """
-    names = {name: path for path, name in nodes(sysfs)}
-    more = [names[name] for n in range(2, MOST_CAMERAS + 1) if (name := f"{label} {n}") in names]
-    return [find_loopback(label, sysfs), *more]
-
-
-def open_loopbacks(settings: OutputSettings) -> list["Loopback"]:
-    """The virtual cameras, all that are there: the first must be, of the others one that can't be opened is left out.
-    Raises OutputError.
-    """
-    first, *more = find_loopbacks(settings.label)
-    outputs = [Loopback(first, settings)]
-    for path in more:
-        try:
-            outputs.append(Loopback(path, settings))
-        except OutputError as error:
-            log.warning("%s; going on without it", error)
-    return outputs
+    more = [Loopback(f"{settings.label} {n}", settings, optional=True) for n in range(2, MOST_CAMERAS + 1)]
+    return [Loopback(settings.label, settings), *more]
 
 
 def holders(device: Path) -> list[str]:
@@ -76,119 +61,139 @@ def holders(device: Path) -> list[str]:
 
 
 class Loopback:
-    """An open virtual camera. Takes SafeFrames of its geometry and nothing else. One that is lost while it is in use,
-    as when the module is reloaded, is opened again by itself.
-    """
+    """An output (see outputs.py): the v4l2loopback device of a label, whether it is there already or comes later."""
 
-    def __init__(self, path: Path, settings: OutputSettings) -> None:
-        """Open the device. Raises OutputError."""
-        self.path, self._settings = path, settings
-        self.label = read_attribute(path, "name") or settings.label
-        self.trouble = ""  # why nothing can be written at the moment
-        self.viewers: Viewers = NOBODY
-        self._camera: pyvirtualcam.Camera | None = self._open()
+    def __init__(self, label: str, settings: OutputSettings, optional: bool = False) -> None:
+        """One that is `optional` is no trouble where there is no device of that label. Nothing is opened yet."""
+        self.label, self.trouble = label, ""
+        self.readers: Readers = NO_READERS
+        self._settings, self._optional = settings, optional
+        self._path: Path | None = None
+        self._camera: pyvirtualcam.Camera | None = None
+        self._writer: LoopbackWriter | None = None
+        self._silence: SafeFrame | None = None
 
-    def _open(self) -> pyvirtualcam.Camera:
-        """Raises OutputError."""
-        if not stat.S_ISCHR(self.path.stat().st_mode) or not os.access(self.path, os.R_OK | os.W_OK):
-            raise OutputError(f"{self.path} may not be written by this user; add yourself to the group video")
-        size = (self._settings.width, self._settings.height)
+    def prime(self, frame: SafeFrame, silence: SafeFrame) -> None:
+        """See Output."""
+        self._silence = silence
+        self._open(frame)
+
+    def _open(self, frame: SafeFrame) -> None:
+        """Open the device and make a camera of it that other programs list, or note why that can't be."""
         try:
-            camera = pyvirtualcam.Camera(
-                *size, 30, fmt=pyvirtualcam.PixelFormat.I420, device=str(self.path), backend=BACKEND
-            )
-        except (OSError, RuntimeError) as error:
-            raise OutputError(f"{self.path} can't be opened ({first_line(error)}); {self._in_use()}") from None
-        self.viewers = find_viewers(self.path)
-        return camera
-
-    def _in_use(self) -> str:
-        names = holders(self.path)
-        who = " and ".join(names) if names else "another program, perhaps a second segblur"
-        return f"it seems to be in use by {who}: close that and start again"
-
-    def prime(self, frame: SafeFrame) -> None:
-        """Write the first frame, with which the device becomes a camera for other programs; it stays one, and shows
-        this frame, even if this process should die. Raises OutputError.
-        """
-        assert self._camera is not None
-        try:
-            self._camera.send(frame.pixels)
-        except OSError as error:
-            raise OutputError(f"{self.path} takes no pictures ({error.strerror}); {self._in_use()}") from None
-
-    def send(self, frame: SafeFrame) -> None:
-        """Write one frame, if the device is there."""
-        if self._camera is None:
+            self._path = find_loopback(self.label)
+        except OutputError as error:
+            self._wait("" if self._optional else str(error))
             return
         try:
+            self._camera = self._opened(self._path)
+            self.readers = find_readers(self._path)
+            self._write(frame)
+        except OutputError as error:
+            self._wait(str(error))
+            return
+        if self.trouble:
+            log.info("%s can be used now", self._path)
+        self.trouble = ""
+        self.scrub(frame)  # a keeper that was killed may have left frames of the room in the kernel's memory
+
+    def _opened(self, path: Path) -> pyvirtualcam.Camera:
+        """Raises OutputError."""
+
+        def keep(writer: LoopbackWriter) -> None:
+            self._writer = writer
+
+        try:
+            if not stat.S_ISCHR(path.stat().st_mode) or not os.access(path, os.R_OK | os.W_OK):
+                raise OutputError(f"{path} may not be written by this user; add yourself to the group video")
+            return pyvirtualcam.Camera(
+                self._settings.width,
+                self._settings.height,
+                RATE,
+                fmt=pyvirtualcam.PixelFormat.I420,
+                device=str(path),
+                backend=BACKEND,
+                silence=self._silence and self._silence.pixels,
+                opened=keep,
+            )
+        except FileNotFoundError:
+            raise OutputError(f"{path} is gone; load v4l2loopback again: sudo modprobe v4l2loopback") from None
+        except (OSError, RuntimeError) as error:
+            raise OutputError(f"{path} can't be opened ({first_line(error)}); {in_use(path)}") from None
+
+    def _write(self, frame: SafeFrame) -> None:
+        """Raises OutputError."""
+        assert self._camera is not None
+        assert self._path is not None
+        try:
             self._camera.send(frame.pixels)
         except OSError as error:
-            self._lose(f"{self.path} takes no pictures any more ({error.strerror})")
+            raise OutputError(f"{self._path} takes no pictures ({error.strerror}); {in_use(self._path)}") from None
 
-    def _lose(self, trouble: str) -> None:
-        """Let go of a device that fails, so that its module can be reloaded, and try again later."""
-        log.error("%s; trying again", trouble)
+    def _wait(self, trouble: str) -> None:
+        """Let go of the device, so that its module can be reloaded, and try again later; each reason is logged once."""
+        if trouble and trouble != self.trouble:
+            log.error("%s; trying again", trouble)
         self.trouble = trouble
         self.close()
 
-    def _reopen(self, frame: SafeFrame) -> None:
+    def send(self, frame: SafeFrame) -> None:
+        """See Output."""
+        if self._camera is None:
+            return
         try:
-            self._camera = self._open()
-            self.prime(frame)
+            self._write(frame)
         except OutputError as error:
-            self.trouble = str(error)
-            self.close()
-        except FileNotFoundError:
-            self.trouble = f"{self.path} is gone; load v4l2loopback again: sudo modprobe v4l2loopback"
-        else:
-            log.info("%s is back", self.path)
-            self.trouble = ""
+            self._wait(str(error))
 
     def check(self, frame: SafeFrame) -> None:
-        """Notice what the kernel says only to who asks: another format, or that it is no camera any more. Open a device
-        that was lost again, with this frame.
-        """
-        if self._camera is None:
-            self._reopen(frame)
+        """See Output. The kernel tells only who asks: of another format, or that it is no camera any more."""
+        if self._camera is None or self._path is None:
+            self._open(frame)
             return
         for name, wanted in (("state", "capture"), ("format", f"YU12:{self._settings.width}x{self._settings.height}")):
-            taken = read_attribute(self.path, name)
+            taken = read_attribute(self._path, name)
             if taken and taken.split("@")[0] != wanted:
-                self._lose(f"{self.path} has become {taken} instead of {wanted}")
+                self._wait(f"{self._path} has become {taken} instead of {wanted}")
                 return
+        if self._writer is not None:
+            self._writer.restore()
 
     def scrub(self, frame: SafeFrame) -> None:
-        """Overwrite every frame that the kernel still holds."""
-        buffers = read_attribute(self.path, "buffers")
+        """See Output."""
+        if self._camera is None or self._path is None:
+            return
+        buffers = read_attribute(self._path, "buffers")
         count = int(buffers) if buffers.isdigit() else MOST_BUFFERS
         for _ in range(min(MOST_BUFFERS, max(1, count)) + 1):
             self.send(frame)
+        if self._writer is not None:
+            self._writer.restore()
 
-    def about(self) -> dict[str, Any]:
-        """What the status says of it."""
-        viewers = None if self.viewers.how == "always" else int(self.viewers.look())
+    def about(self) -> dict[str, Any] | None:
+        """See Output."""
+        if self._optional and self._path is None:
+            return None
+        readers = None if self.readers.how == "always" else int(self.readers.reading())
         size = [self._settings.width, self._settings.height]
-        return {"path": str(self.path), "label": self.label, "viewers": viewers, "size": size}
+        path = None if self._path is None else str(self._path)
+        return {"path": path, "label": self.label, "viewers": readers, "size": size}
 
     def close(self) -> None:
-        """Give the device back."""
-        self.viewers.close()
-        self.viewers = NOBODY
+        """See Output."""
+        self.readers.close()
+        self.readers = NO_READERS
+        self._writer = None
         if self._camera is not None:
             self._camera.close()
             self._camera = None
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.close()
+def in_use(path: Path) -> str:
+    """Who seems to hold the device, and the remedy."""
+    names = holders(path)
+    who = " and ".join(names) if names else "another program, perhaps a second segblur"
+    return f"it seems to be in use by {who}: close that"
 
 
 def read_attribute(device: Path, name: str) -> str:

@@ -9,6 +9,7 @@ import fcntl
 import mmap
 import os
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -18,7 +19,8 @@ from numpy.typing import NDArray
 BACKEND = "segblur"
 
 S_FMT, REQBUFS, QUERYBUF, STREAMON, S_CTRL = 0xC0D05605, 0xC0145608, 0xC0585609, 0x40045612, 0xC008561C
-FORMAT_BYTES, BUFFER_BYTES = 208, 88  # struct v4l2_format, struct v4l2_buffer
+S_PARM = 0xC0CC5616
+FORMAT_BYTES, BUFFER_BYTES, PARM_BYTES = 208, 88, 204  # struct v4l2_format, v4l2_buffer, v4l2_streamparm
 OUTPUT, MMAP, PROGRESSIVE = 2, 1, 1  # V4L2_BUF_TYPE_VIDEO_OUTPUT, V4L2_MEMORY_MMAP, V4L2_FIELD_NONE
 # v4l2loopback's own controls, V4L2_CID_USER_BASE | 0xf000 and the next ones.
 KEEP_FORMAT, TIMEOUT, TIMEOUT_IMAGE = 0x0098F900, 0x0098F902, 0x0098F903
@@ -29,9 +31,23 @@ SILENCE = 500  # milliseconds
 class LoopbackWriter:
     """An open device. Every method raises OSError where the kernel says no."""
 
-    def __init__(self, *, width: int, height: int, device: str, **_: Any) -> None:
-        """Open it for I420 of this size. What else pyvirtualcam says does not matter to v4l2loopback."""
+    def __init__(
+        self,
+        *,
+        width: int,
+        height: int,
+        fps: float,
+        device: str,
+        silence: NDArray[Any] | None,
+        opened: Callable[["LoopbackWriter"], None],
+        **_: Any,
+    ) -> None:
+        """Open it for I420 of this size. `silence`, uint8 (width * height * 3 / 2,), is what the kernel shows by itself
+        when nothing was written for a while, even if this process is gone. `opened` is given this object, which
+        pyvirtualcam keeps to itself. What else pyvirtualcam says does not matter to v4l2loopback.
+        """
         self._path, self._size, self._primed = device, width * height * 3 // 2, False
+        self._rate, self._silence = round(fps), silence
         wanted = (width, height, YUV420)
         self._handle = os.open(device, os.O_RDWR | os.O_CLOEXEC)
         try:
@@ -52,18 +68,19 @@ class LoopbackWriter:
         # versions want buffers to be asked for first, and say so.
         with suppress(OSError):
             fcntl.ioctl(self._handle, STREAMON, struct.pack("=i", OUTPUT))
+        opened(self)
 
     def _set_format(self, width: int, height: int) -> tuple[int, int, bytes]:
         """Width, height and fourcc that the kernel made of it: where the device is in use it keeps the old ones."""
-        wish = bytearray(FORMAT_BYTES)
-        struct.pack_into("=I", wish, 0, OUTPUT)
-        struct.pack_into("=II4sIII", wish, 8, width, height, YUV420, PROGRESSIVE, width, self._size)
-        fcntl.ioctl(self._handle, S_FMT, wish)
-        return struct.unpack_from("=II4s", wish, 8)
+        request = bytearray(FORMAT_BYTES)
+        struct.pack_into("=I", request, 0, OUTPUT)
+        struct.pack_into("=II4sIII", request, 8, width, height, YUV420, PROGRESSIVE, width, self._size)
+        fcntl.ioctl(self._handle, S_FMT, request)
+        return struct.unpack_from("=II4s", request, 8)
 
     def send(self, frame: NDArray[Any]) -> None:
-        """Write a frame, uint8 (width * height * 3 / 2,) C-contiguous. The first is also what the kernel shows by
-        itself when no other came for a while, even if this process is gone; the device stays a camera until `close`.
+        """Write a frame, uint8 (width * height * 3 / 2,) C-contiguous. From the first on the device stays a camera
+        until `close`.
         """
         written = os.write(self._handle, frame.data)
         if written != self._size:
@@ -71,7 +88,18 @@ class LoopbackWriter:
         if not self._primed:
             self._primed = True
             self.keep_format(True)
-            self.show_in_silence(frame, SILENCE)
+            if self._silence is not None:
+                self.show_in_silence(self._silence, SILENCE)
+
+    def restore(self) -> None:
+        """Undo what other programs may have changed: the rate that the next reader is offered, and the controls."""
+        parm = bytearray(PARM_BYTES)
+        struct.pack_into("=5I", parm, 0, OUTPUT, 0, 0, 1, self._rate)
+        for number, value in ((KEEP_FORMAT, 1), (TIMEOUT, SILENCE)):
+            with suppress(OSError):
+                self._control(number, value)
+        with suppress(OSError):
+            fcntl.ioctl(self._handle, S_PARM, parm)
 
     def keep_format(self, keep: bool) -> None:
         """Whether the device stays a camera to other programs while nobody writes."""

@@ -4,7 +4,7 @@
   list cameras, is no stream.
 - inotify: it says when the device was opened or closed; who has it open is then counted. Whoever holds it for a moment
   only is taken for a look at the list.
-- always: nobody can tell; somebody is assumed to watch.
+- always: nobody can tell; a program is assumed to read.
 """
 
 import errno
@@ -32,7 +32,7 @@ RESCAN = 1.0  # seconds between two looks at all processes, which take milliseco
 ABSENT = 2  # looks in a row that must find nobody before a stream that was announced is taken to have ended
 
 
-class Viewers(Protocol):
+class Readers(Protocol):
     """One device's."""
 
     @property
@@ -44,8 +44,8 @@ class Viewers(Protocol):
         """What becomes readable when there is a reason to look; -1 where nothing ever does."""
         ...
 
-    def look(self) -> bool:
-        """Whether somebody streams. Never raises: who can't be seen is assumed to watch."""
+    def reading(self) -> bool:
+        """Whether a program streams. Never raises: where that can't be seen, a program is assumed to read."""
         ...
 
     def unsure(self) -> bool:
@@ -61,13 +61,13 @@ class Viewers(Protocol):
         ...
 
 
-def find_viewers(device: Path) -> Viewers:
+def find_readers(device: Path) -> Readers:
     """The best way to know that this device's driver has."""
     for make in (ClientEvents, Holders):
         with suppress(OSError):
-            viewers: Viewers = make(device)
-            return viewers
-    return EVERYBODY
+            readers: Readers = make(device)
+            return readers
+    return ALWAYS
 
 
 class ClientEvents:
@@ -87,7 +87,7 @@ class ClientEvents:
         """Readable when an event is waiting."""
         return self._epoll.fileno()
 
-    def look(self) -> bool:
+    def reading(self) -> bool:
         """What the last event said."""
         with suppress(OSError):
             for count in events(self._handle):
@@ -147,7 +147,7 @@ class Holders:
         handle: int = self._inotify.fileno()
         return handle
 
-    def look(self) -> bool:
+    def reading(self) -> bool:
         """Whether somebody else has had the device open for longer than a glance."""
         now = monotonic()
         if list(self._inotify.read(timeout=0)) or now - self._looked > RESCAN:
@@ -171,7 +171,7 @@ class Holders:
 
 @dataclass(frozen=True)
 class Assumed:
-    """Nobody can tell: somebody is taken to watch, or, where the device is lost, nobody until it is back."""
+    """Nobody can tell: somebody is taken to read, or, where the device is lost, nobody until it is back."""
 
     how: str
     present: bool
@@ -180,13 +180,13 @@ class Assumed:
         """No sign will come."""
         return -1
 
-    def look(self) -> bool:
+    def reading(self) -> bool:
         """As assumed."""
         return self.present
 
     def unsure(self) -> bool:
-        """A device that is lost may come back."""
-        return not self.present
+        """It does not change by itself."""
+        return False
 
     def verify(self) -> None:
         """There is nobody to ask."""
@@ -195,7 +195,7 @@ class Assumed:
         """There is nothing to let go of."""
 
 
-EVERYBODY, NOBODY = Assumed("always", True), Assumed("lost", False)
+ALWAYS, NO_READERS = Assumed("always", True), Assumed("lost", False)
 
 
 def subscribe(device: Path, event: int) -> int:

@@ -65,7 +65,7 @@ class Look:
 
     def blur_alone(self, frame: RawFrame, wanted: LookSettings) -> float | None:
         """The strength of the blur, where that is all that is to be done to this frame's room; else None."""
-        if wanted.effect == "off" or wanted.on == "person":
+        if wanted.shows_room:
             return None
         effect = self._effect(wanted, frame.size, frame.captured)
         return effect.strength if isinstance(effect, Blur) else None

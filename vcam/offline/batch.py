@@ -1,7 +1,7 @@
 """`segblur video` of many files, several at a time: a thread for each, with a network of its own.
 
 Decoder, encoder, OpenCV and the network let other threads run meanwhile. Nothing is shared between files but the bar:
-what one frame tells the next is in the Darkroom of its file. On a CUDA GPU each thread has a stream and a graph of its
+what one frame tells the next is in the Pipeline of its file. On a CUDA GPU each thread has a stream and a graph of its
 own there: files differ in size and length, and none has to wait for a frame of another, as it would in a batch.
 """
 

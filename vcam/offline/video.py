@@ -17,9 +17,9 @@ from vcam.masks.mask import Segment
 from vcam.media.files import VideoFile, whole
 from vcam.media.raw_frame import RawFrame
 from vcam.pipeline.framing import AS_FILMED
-from vcam.pipeline.pipeline import Darkroom
+from vcam.pipeline.pipeline import Pipeline
 from vcam.settings import FramingSettings, LookSettings, Settings, for_camera
-from vcam.system.stage_timer import Laps
+from vcam.system.stage_timer import StageTimer
 
 TIME_BASE = Fraction(1, 90_000)  # fine enough for every frame rate
 BT601, LIMITED = 6, 1  # SMPTE 170M and MPEG range, as FFmpeg numbers them: what our planes are
@@ -42,10 +42,10 @@ def blur_frames(
     `say` is told why. Raises PictureError, also for the effect's own file, and DeviceLostError.
     """
     settings = Settings.model_construct(look=wanted, framing=framing)
-    darkroom = Darkroom(say, Laps(lambda facts: None), Look())
+    pipeline = Pipeline(say, StageTimer(lambda facts: None), Look())
     for sequence, (time, pixels) in enumerate(video.timed_frames()):
         frame = RawFrame(pixels, sequence, captured=time)
-        yield time, darkroom(frame, segment, settings, empty(*size_of(pixels)))
+        yield time, pipeline(frame, segment, settings, empty(*size_of(pixels)))
 
 
 def blur_video(

@@ -51,7 +51,7 @@ class View:
     box: Box = WHOLE
     speed: Box = STILL  # of the box, a second
     goal: Box = WHOLE  # where the box is going
-    wish: Box = WHOLE  # where the person would be framed best, on average of the last moments
+    target: Box = WHOLE  # where the person would be framed best, on average of the last moments
     seen: float = -math.inf  # when there was somebody
     time: float = 0.0  # of the frame
     nearest: Nearest | None = None
@@ -121,16 +121,16 @@ def follow(view: View, found: Box | None, zoom: float, now: float) -> View:
     if found is not None:
         first = view.seen == -math.inf
         share = 1.0 if first else 1.0 - math.exp(-passed(view, now) / STEADY)
-        wish = Box(*(old + share * (new - old) for old, new in zip(view.wish, found, strict=True)))
-        goal = wish if restless(view.goal, wish, zoom) else view.goal
-        return replace(view, wish=wish, goal=goal, seen=now)
-    return view if now - view.seen <= AWAY else replace(view, wish=WHOLE, goal=WHOLE)
+        target = Box(*(old + share * (new - old) for old, new in zip(view.target, found, strict=True)))
+        goal = target if restless(view.goal, target, zoom) else view.goal
+        return replace(view, target=target, goal=goal, seen=now)
+    return view if now - view.seen <= AWAY else replace(view, target=WHOLE, goal=WHOLE)
 
 
-def restless(goal: Box, wish: Box, zoom: float) -> bool:
-    """Whether the wish is outside of the goal's dead zone, or the goal is not allowed any more."""
-    off = max(abs(wish.x - goal.x), abs(wish.y - goal.y))
-    return off > DEAD * goal.size or abs(wish.size - goal.size) > DEAD_SIZE * goal.size or goal.size * zoom < 0.99
+def restless(goal: Box, target: Box, zoom: float) -> bool:
+    """Whether the target is outside of the goal's dead zone, or the goal is not allowed any more."""
+    off = max(abs(target.x - goal.x), abs(target.y - goal.y))
+    return off > DEAD * goal.size or abs(target.size - goal.size) > DEAD_SIZE * goal.size or goal.size * zoom < 0.99
 
 
 def best_part(alpha: NDArray[Any], zoom: float) -> Box | None:

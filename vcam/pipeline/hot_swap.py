@@ -30,9 +30,9 @@ class Networks:
     """The network in use, and another that is being made ready beside it. All is to be called by one thread, which is
     also the one that `tell` is called by.
 
-    `tell` is told {"swap": {"state", "weights", "reason"}}. For each wish: "loading"; "ready", when it has taken its
+    `tell` is told {"swap": {"state", "weights", "reason"}}. For each request: "loading"; "ready", when it has taken its
     place; then "in use", when the first good frame was made by it; or "refused", where it can't be loaded; or
-    "returned", where its first frame was not good and the one before is in use again. A wish that a newer one replaced
+    "returned", where its first frame was not good and the one before is in use again. One that a newer one replaced
     is not spoken of any more. `reason` is a sentence, "" where all is well; `weights` the path of the settings, None
     for those that come with the program.
     """
@@ -73,9 +73,9 @@ class Networks:
             reason = "the new network gave no mask that can be used for its first frame: the one before is back"
             self._report("returned", failed.settings, reason)
 
-    def wish(self, settings: NetworkSettings) -> None:
+    def request(self, settings: NetworkSettings) -> None:
         """Load another network beside the one in use, as soon as the loading of one that is no longer wanted has
-        ended. The same wish again is nothing new.
+        ended. The same request again is nothing new.
         """
         if settings == self._last_wish:
             return

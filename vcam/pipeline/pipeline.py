@@ -14,7 +14,7 @@ from vcam.settings import Settings
 Lap = Callable[[str], AbstractContextManager[None]]  # times what happens in the block as the stage of that name
 
 
-class Darkroom:
+class Pipeline:
     """Makes one picture after the other, and remembers of each what helps with the next. `good` is whether the last one
     had a mask that could be used.
     """

@@ -5,9 +5,9 @@ is never written while it is read, whatever happens to either process: killed, s
 the socket belong to one pair of processes; a new worker gets new ones, so an old one can't disturb it. What the
 keeper takes is the newest frame that is there; it hands older ones back at once.
 
-Messages are JSON. Worker to keeper: {"frame": slot, "sequence": n, "captured": seconds, "off": whether it is one of
-`segblur effect off`}, {"say": text} and {"tell": facts}; keeper to worker: {"free": slot}, {"settings": tree} and
-{"stream": whether the webcam is wanted}.
+Messages are JSON. Worker to keeper: {"frame": slot, "sequence": n, "captured": seconds, "revision": of the settings
+that it was made by}, {"say": text, "patience": seconds} and {"tell": facts}; keeper to worker: {"free": slot},
+{"settings": tree, "revision": n} and {"stream": whether the webcam is wanted}.
 """
 
 import fcntl
@@ -31,15 +31,16 @@ SLOTS = 3  # one shown, one on its way, one being written
 LONGEST = 65536  # bytes of a message
 MOST_MESSAGES = 64  # taken in one go
 LONGEST_SENTENCE = 200  # characters that a placeholder shows
+LONGEST_PATIENCE = 60.0  # seconds that a worker may ask for
 
 
-class EndedError(Exception):
+class DisconnectedError(Exception):
     """The other side is gone, or speaks nonsense, or does not listen."""
 
 
 @dataclass(frozen=True)
 class Update:
-    """What the worker had to tell: a fresh frame, or a sentence about trouble, or neither; and facts."""
+    """What came from the worker: a fresh frame, or a sentence about trouble, or neither; and facts."""
 
     frame: SafeFrame | None = None
     trouble: str = ""
@@ -47,6 +48,7 @@ class Update:
     facts: tuple[dict[str, Any], ...] = ()  # what it knows: of the webcam, the network, its own times
     captured: float = 0.0  # time.monotonic() when the webcam's driver handed the frame's original over, in seconds
     dropped: int = 0  # frames that a newer one overtook
+    patience: float = 0.0  # seconds that it may now be silent for
 
 
 def views(memory: mmap.mmap, width: int, height: int) -> list[I420]:
@@ -56,16 +58,16 @@ def views(memory: mmap.mmap, width: int, height: int) -> list[I420]:
 
 
 def send(link: socket.socket, message: dict[str, Any]) -> None:
-    """One message. Raises EndedError where the other side is gone or has stopped reading."""
+    """One message. Raises DisconnectedError where the other side is gone or has stopped reading."""
     try:
         link.send(json.dumps(message).encode())
     except OSError as error:
-        raise EndedError(str(error)) from None
+        raise DisconnectedError(str(error)) from None
 
 
 def receive(link: socket.socket) -> Iterator[dict[str, Any]]:
     """The messages that are there, but not more than a few: whoever floods does not hold the other side up. Raises
-    EndedError at the end of the connection and on nonsense.
+    DisconnectedError at the end of the connection and on nonsense.
     """
     for _ in range(MOST_MESSAGES):
         try:
@@ -73,15 +75,15 @@ def receive(link: socket.socket) -> Iterator[dict[str, Any]]:
         except BlockingIOError:
             return
         except OSError as error:
-            raise EndedError(str(error)) from None
+            raise DisconnectedError(str(error)) from None
         if not data:
-            raise EndedError("the connection is closed")
+            raise DisconnectedError("the connection is closed")
         try:
             message = json.loads(data)
         except (ValueError, RecursionError):
             message = None
         if not isinstance(message, dict):
-            raise EndedError(f"{data[:60]!r} is not a message")
+            raise DisconnectedError(f"{data[:60]!r} is not a message")
         yield message
 
 
@@ -98,7 +100,7 @@ class Receiver:
         self._link.setblocking(False)  # a worker that doesn't listen must not hold the keeper up
         self._shown: int | None = None
         self._newest = -1
-        self._off = False  # whether the room may be shown, as the worker was last told
+        self._revision = 0  # of the settings that the worker was last told
 
     def descriptors(self) -> tuple[int, int]:
         """The files that the worker is to inherit: memory, socket."""
@@ -109,13 +111,15 @@ class Receiver:
         os.close(self._file)
         self._theirs.close()
 
-    def tell(self, settings: Settings) -> None:
-        """Give the worker its settings, or new ones. Raises EndedError."""
-        self._off = settings.look.effect == "off"
-        send(self._link, {"settings": settings.model_dump(mode="json")})
+    def tell(self, settings: Settings, revision: int) -> None:
+        """Give the worker its settings, or new ones; from now on no frame of an earlier revision is taken. Raises
+        DisconnectedError.
+        """
+        self._revision = revision
+        send(self._link, {"settings": settings.model_dump(mode="json"), "revision": revision})
 
     def want(self, stream: bool) -> None:
-        """Tell the worker whether the webcam is wanted. Raises EndedError."""
+        """Tell the worker whether the webcam is wanted. Raises DisconnectedError."""
         send(self._link, {"stream": stream})
 
     def fileno(self) -> int:
@@ -124,31 +128,34 @@ class Receiver:
 
     def take(self) -> Update:
         """The newest frame, the latest trouble and all facts that are there. The frame stays untouched until the next
-        one is taken. One of `off` that comes when the room is to be hidden again is left out. Raises EndedError.
+        one is taken. Frames by settings of an earlier revision are left out. Raises DisconnectedError.
         """
         fresh: int | None = None
         trouble, heard, dropped = "", False, 0
-        when = 0.0
+        when = patience = 0.0
         facts: tuple[dict[str, Any], ...] = ()
         for message in receive(self._link):
-            heard = True
+            heard, patience = True, 0.0
             if "say" in message:
                 trouble = str(message["say"])[:LONGEST_SENTENCE]
+                wanted = message.get("patience")
+                patience = min(LONGEST_PATIENCE, wanted) if type(wanted) is float else 0.0
                 continue
             if isinstance(message.get("tell"), dict):
                 facts += (message["tell"],)
                 continue
             slot, sequence, captured = message.get("frame"), message.get("sequence"), message.get("captured")
             if type(slot) is not int or type(sequence) is not int or type(captured) is not float:
-                raise EndedError(f"{message} is not a frame")
-            if slot not in range(SLOTS):
-                raise EndedError(f"{message} is not a frame")
+                raise DisconnectedError(f"{message} is not a frame")
+            revision = message.get("revision")
+            if slot not in range(SLOTS) or type(revision) is not int or revision > self._revision:
+                raise DisconnectedError(f"{message} is not a frame")
             if slot in (fresh, self._shown):
-                raise EndedError(f"{message} is not a frame that can be taken")
+                raise DisconnectedError(f"{message} is not a frame that can be taken")
             if sequence <= self._newest:
-                raise EndedError(f"frame {sequence} comes after frame {self._newest}")
+                raise DisconnectedError(f"frame {sequence} comes after frame {self._newest}")
             self._newest = sequence
-            if message.get("off") is not False and not self._off:
+            if revision < self._revision:
                 self._free(slot)
                 dropped += 1
                 continue
@@ -156,7 +163,7 @@ class Receiver:
             dropped += fresh is not None
             fresh, trouble, when = slot, "", captured
         if fresh is None:
-            return Update(None, trouble, heard, facts, dropped=dropped)
+            return Update(None, trouble, heard, facts, dropped=dropped, patience=patience)
         self._free(self._shown)
         self._shown = fresh
         return Update(seal(self._slots[fresh]), trouble, heard, facts, when, dropped)
@@ -180,8 +187,8 @@ class Sender:
         self._slots: list[I420] = []
         self._free: set[int] = set()
         self._sequence = 0
-        self.wanted = False  # whether somebody watches, as the keeper last said
-        self._told: list[Settings] = []  # the newest tree, once there is one
+        self.wanted = False  # whether the webcam is, as the keeper last said
+        self._told: list[tuple[Settings, int]] = []  # the newest tree and its revision, once there is one
         while not self._told:
             self.listen(None)
         self._slots = views(self._memory, self.settings.output.width, self.settings.output.height)
@@ -195,10 +202,15 @@ class Sender:
     @property
     def settings(self) -> Settings:
         """The tree as the keeper last sent it; to be read once for each frame."""
-        return self._told[0]
+        return self._told[0][0]
+
+    @property
+    def revision(self) -> int:
+        """That of the settings, to be read together with them."""
+        return self._told[0][1]
 
     def listen(self, timeout: float | None) -> None:
-        """Take in what the keeper says, waiting up to `timeout` seconds for it. Raises EndedError."""
+        """Take in what the keeper says, waiting up to `timeout` seconds for it. Raises DisconnectedError."""
         select.select([self._link], [], [], timeout)
         for message in receive(self._link):
             if "free" in message:
@@ -206,7 +218,7 @@ class Sender:
             if "stream" in message:
                 self.wanted = bool(message["stream"])
             if "settings" in message:
-                self._told = [Settings.model_validate(message["settings"])]
+                self._told = [(Settings.model_validate(message["settings"]), int(message["revision"]))]
 
     @contextmanager
     def slot(self) -> Iterator[I420 | None]:
@@ -215,22 +227,24 @@ class Sender:
         number = min(self._free, default=None)
         yield None if number is None else self._slots[number]
 
-    def send(self, frame: SafeFrame, captured: float) -> None:
-        """Hand over a frame that was composed in a slot, and tell when its original was captured. Raises EndedError;
-        TypeError for what is not a SafeFrame.
+    def send(self, frame: SafeFrame, captured: float, revision: int) -> None:
+        """Hand over a frame that was composed in a slot by settings of this revision, its original `captured` at that
+        time.monotonic(). Raises DisconnectedError; TypeError for what is not a SafeFrame.
         """
         if not isinstance(frame, SafeFrame):
             raise TypeError("only a SafeFrame may leave the worker")
         number = next(n for n in self._free if self._slots[n] is frame.pixels)
         self._free.remove(number)
         self._sequence += 1
-        off = self.settings.look.effect == "off"
-        send(self._link, {"frame": number, "sequence": self._sequence, "captured": captured, "off": off})
+        facts = {"sequence": self._sequence, "captured": captured, "revision": revision}
+        send(self._link, {"frame": number, **facts})
 
     def tell(self, facts: dict[str, Any]) -> None:
-        """Tell the keeper something that its status is to know. Raises EndedError."""
+        """Tell the keeper something that its status is to know. Raises DisconnectedError."""
         send(self._link, {"tell": facts})
 
-    def say(self, sentence: str) -> None:
-        """Tell the keeper of trouble, shown until the next frame; "" only says: still alive. Raises EndedError."""
-        send(self._link, {"say": sentence})
+    def say(self, sentence: str, patience: float = 0.0) -> None:
+        """Tell the keeper of trouble, shown until the next frame; "" only says: still alive, and next heard of in
+        `patience` seconds at the latest. Raises DisconnectedError.
+        """
+        send(self._link, {"say": sentence, "patience": patience})

@@ -156,8 +156,8 @@ def lines(status: dict[str, Any]) -> Iterator[str]:
     states = [({"state": state}, int(state == status["state"])) for state in STATES]
     yield from metric("state", "gauge", "1 for what the service is at, 0 for the rest", states)
     yield from metric("fallback", "gauge", "1 while it makes do with less", [({}, int(bool(status["fallback"])))])
-    viewers = [({"path": o["path"]}, o["viewers"]) for o in status["outputs"] if o["viewers"] is not None]
-    yield from metric("viewers", "gauge", "programs that read a virtual camera", viewers)
+    readers = [({"path": o["path"]}, o["viewers"]) for o in status["outputs"] if o["viewers"] is not None]
+    yield from metric("viewers", "gauge", "programs that read a virtual camera", readers)
     if network := status["network"]:
         labels = {name: network[name] for name in ("weights", "sha256", "architecture", "engine", "device")}
         yield from metric("network_info", "gauge", "the network that is loaded", [(labels, 1)])

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 
-class Bell:
+class Wakeup:
     """Whoever has news rings: a signal handler, another thread, a client; or a file becomes readable."""
 
     def __init__(self) -> None:
         self._file = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
-    def ring(self, *_: object) -> None:
+    def notify(self, *_: object) -> None:
         """End the wait, or the next one."""
         os.eventfd_write(self._file, 1)
 

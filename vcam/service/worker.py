@@ -1,4 +1,4 @@
-"""The process that does everything that can go wrong: webcam, network, pixels. The keeper starts it, and starts
+"""The process in which everything happens that can go wrong: webcam, network, pixels. The keeper starts it, and starts
 another when it dies.
 
 A frame's way: the webcam delivers it, the network finds the person in it, everything else is blurred, and the result,
@@ -24,18 +24,19 @@ from vcam.masks.mask import Segment
 from vcam.media.raw_frame import RawFrame
 from vcam.pipeline.gpu_recovery import Guard
 from vcam.pipeline.hot_swap import Networks
-from vcam.pipeline.pipeline import Darkroom
-from vcam.service.frame_slots import EndedError, Sender
+from vcam.pipeline.pipeline import Pipeline
+from vcam.service.frame_slots import DisconnectedError, Sender
 from vcam.settings import CameraSettings, NetworkSettings, OutputSettings
-from vcam.system.log import keep_no_core, set_up_log
+from vcam.system.log import Repeated, keep_no_core, set_up_log
 from vcam.system.memory import keep_freed
-from vcam.system.stage_timer import Laps
+from vcam.system.stage_timer import StageTimer
 
 log = logging.getLogger("segblur.worker")
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 RETRY = 1.0  # seconds between two tries to open a webcam
-BEAT = 2.0  # seconds between two signs of life while nobody watches
+BEAT = 2.0  # seconds between two signs of life while the webcam is not wanted
+OPENING = 30.0  # seconds that a webcam may take to open; some take seven
 
 
 class Camera(Protocol):
@@ -73,7 +74,7 @@ def main() -> int:
         link.say("")
         introduce(networks.current(), link)
         work(link, networks, WebCamera)
-    except EndedError:
+    except DisconnectedError:
         return 0
     except (SettingsError, DeviceLostError) as error:
         log.error("%s", error)
@@ -88,8 +89,8 @@ def prepare(link: Sender) -> Networks:
     cv2.setNumThreads(1)
     settings = link.settings
 
-    def load(wish: NetworkSettings) -> Guard:
-        network = load_guarded(wish, settings.output)
+    def load(request: NetworkSettings) -> Guard:
+        network = load_guarded(request, settings.output)
         if network.frames is not None:
             network.frames.lock(link.memory)
         return network
@@ -107,13 +108,14 @@ def prepare(link: Sender) -> Networks:
 
 
 def work(link: Sender, networks: Networks, open_camera: OpenWebcam) -> None:
-    """Stream whenever somebody watches and there is a webcam, until the keeper is gone (EndedError)."""
+    """Stream whenever the webcam is wanted and there, until the keeper is gone (DisconnectedError)."""
     device: Device | None = None  # the webcam that was used last, which may come back under another number
-    lost = False
+    lost, warn = False, Repeated(log.warning)
     while True:
         if not link.wanted:
-            rest(link, networks)
+            idle(link, networks)
         settings = link.settings
+        link.say("", OPENING)
         try:
             with open_camera(settings.camera, settings.output, device) as camera:
                 device = camera.device
@@ -121,7 +123,7 @@ def work(link: Sender, networks: Networks, open_camera: OpenWebcam) -> None:
                 lost = False
                 stream(camera, networks, link)
         except CameraLostError as trouble:
-            log.warning("%s", trouble)
+            warn(str(trouble))
             lost = device is not None
             link.tell({"camera": None})
             link.say(str(trouble))
@@ -136,52 +138,54 @@ def introduce(network: Segment, link: Sender) -> None:
         link.tell({"network": network.about})
 
 
-def rest(link: Sender, networks: Networks) -> None:
-    """Wait until somebody watches, with everything ready but the webcam."""
+def idle(link: Sender, networks: Networks) -> None:
+    """Wait until the webcam is wanted, with everything else ready."""
     told = networks.current()
     while not link.wanted:
         link.say("")
         link.listen(BEAT)
-        networks.wish(link.settings.network)
+        networks.request(link.settings.network)
         if networks.current() is not told:
             told = networks.current()
             introduce(told, link)
 
 
 def stream(camera: Camera, networks: Networks, link: Sender) -> None:
-    """The life of every frame, as long as somebody watches this webcam. Raises CameraLostError, DeviceLostError and
-    EndedError.
+    """The life of every frame, as long as this webcam is wanted. Raises CameraLostError, DeviceLostError and
+    DisconnectedError.
     """
-    laps = Laps(link.tell)
-    darkroom = Darkroom(log.warning, laps)
+    timer = StageTimer(link.tell)
+    pipeline = Pipeline(log.warning, timer)
     network, settings = networks.current(), link.settings
     wanted = settings.camera
     while link.wanted and settings.camera == wanted:
         frame = camera.read()
         with link.slot() as slot:
-            settings = link.settings
+            settings, revision = link.settings, link.revision
+            if settings.camera != wanted:
+                break  # this frame is of a webcam that is not to be seen any more
             if frame is None:
                 link.say("")
                 continue
             if slot is None:
                 continue  # the keeper has not taken the last ones: this one is dropped, the next is newer
-            laps.since("delivery", frame.captured)
+            timer.since("delivery", frame.captured)
             before, network = network, networks.current()
             if network is not before:
                 introduce(network, link)
-            link.send(darkroom(frame, network, settings, slot), frame.captured)
+            link.send(pipeline(frame, network, settings, slot), frame.captured, revision)
         if isinstance(network, Guard):
             network.check()
-        networks.judge(darkroom.good)
-        networks.wish(settings.network)
-        laps.passed(frame.sequence)
+        networks.judge(pipeline.good)
+        networks.request(settings.network)
+        timer.passed(frame.sequence)
 
 
-def leave(code: int) -> NoReturn:
+def exit_now(code: int) -> NoReturn:
     """End at once: unloading torch takes a second or two, in which the keeper would wait for the exit code."""
     logging.shutdown()
     os._exit(code)
 
 
 if __name__ == "__main__":
-    leave(main())
+    exit_now(main())

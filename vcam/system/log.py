@@ -5,6 +5,9 @@ import os
 import resource
 import select
 import sys
+from collections.abc import Callable
+from math import inf
+from time import monotonic
 from typing import TextIO
 
 # syslog(3) priorities, which systemd's journal takes from the beginning of a line.
@@ -15,6 +18,9 @@ PRIORITY = {
     logging.ERROR: 3,
     logging.CRITICAL: 2,
 }
+
+
+MINUTE = 60.0  # seconds
 
 
 class JournalFormatter(logging.Formatter):
@@ -37,6 +43,25 @@ class PatientHandler(logging.StreamHandler[TextIO]):
             return  # closed
         if ready.poll(0):
             super().emit(record)
+
+
+class Repeated:
+    """Logs a sentence that comes again and again when it is new, and then at most once a minute with a count."""
+
+    def __init__(self, log: Callable[[str], None], now: Callable[[], float] = monotonic) -> None:
+        self._log, self._now = log, now
+        self._sentence, self._count, self._logged = "", 0, -inf
+
+    def __call__(self, sentence: str) -> None:
+        """Log it, or count it."""
+        now = self._now()
+        if sentence != self._sentence:
+            self._sentence, self._count = sentence, 0
+        elif now - self._logged < MINUTE:
+            self._count += 1
+            return
+        self._log(f"{sentence} ({self._count + 1} times in the last minute)" if self._count else sentence)
+        self._count, self._logged = 0, now
 
 
 def keep_no_core() -> None:

@@ -10,7 +10,7 @@ EVERY = 1.0  # seconds
 MOST = 200  # values of a stage in one report
 
 
-class Laps:
+class StageTimer:
     """Collects milliseconds by stage. `tell` is given {"stages": {stage: [ms, …]}, "frames_in": number of frames that
     the webcam delivered, "drops": how many of them were not passed on}.
     """

@@ -16,9 +16,9 @@ from tests.helpers.faulty_worker import FAULTS, Box
 from vcam.devices.loopback import Loopback, find_loopback
 from vcam.devices.webcam import WebCamera
 from vcam.pipeline.hot_swap import Networks
-from vcam.service.frame_slots import EndedError, Sender
-from vcam.service.keeper import Life, keep
-from vcam.service.supervisor import Crew
+from vcam.service.frame_slots import DisconnectedError, Sender
+from vcam.service.keeper import State, keep
+from vcam.service.supervisor import Supervisor
 from vcam.service.worker import work
 from vcam.settings import CameraSettings, OutputSettings, Settings
 from vcam.system.log import set_up_log
@@ -42,7 +42,7 @@ class Faulty(Box):
 class Deaf:
     """Nobody asks what goes on."""
 
-    def hear(self, update: object, now: float) -> None:
+    def on_update(self, update: object, now: float) -> None:
         pass
 
     def reload(self) -> None:
@@ -52,21 +52,21 @@ class Deaf:
 def serve() -> None:
     """The service, until SIGTERM."""
     settings = Settings(camera=CameraSettings(device="/dev/video0"), output=OutputSettings(width=640, height=480))
-    life = Life(settings)
-    signal.signal(signal.SIGTERM, life.stop)
+    state = State(settings)
+    signal.signal(signal.SIGTERM, state.stop)
     with Loopback(find_loopback(settings.output.label), settings.output) as output:
-        asyncio.run(keep(life, [output], Crew(settings, (sys.executable, __file__)), Deaf()))
+        asyncio.run(keep(state, [output], Supervisor(settings, (sys.executable, __file__)), Deaf()))
 
 
 def fail(memory: int, link: int) -> None:
     """The worker, until the keeper is gone."""
     sender = Sender(memory, link)
-    work(sender, Networks(sender.settings.network, lambda wish: Faulty(), sender.tell), WebCamera)
+    work(sender, Networks(sender.settings.network, lambda request: Faulty(), sender.tell), WebCamera)
 
 
 if __name__ == "__main__":
     set_up_log()
     try:
         serve() if len(sys.argv) == 1 else fail(int(sys.argv[1]), int(sys.argv[2]))
-    except EndedError:
+    except DisconnectedError:
         sys.exit(0)

@@ -1,0 +1,55 @@
+"""Virtual cameras of every kind: what the service asks of one, and those that the settings ask for."""
+
+from typing import Any, Protocol
+
+from vcam.devices.loopback import find_loopbacks
+from vcam.devices.readers import Readers
+from vcam.frame import SafeFrame
+from vcam.settings import OutputSettings
+
+
+class Output(Protocol):
+    """A virtual camera. It takes SafeFrames and nothing else. One that is missing, busy or lost says why in `trouble`
+    and is opened as soon as it can be had: no method raises.
+    """
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be written at the moment; "" where it can."""
+        ...
+
+    @property
+    def readers(self) -> Readers:
+        """Whether a program reads from it."""
+        ...
+
+    def prime(self, frame: SafeFrame, silence: SafeFrame) -> None:
+        """Open it if it can be had, and overwrite every frame that it holds by `frame`; `silence` is what it shows by
+        itself when nothing is written any more, as after a crash.
+        """
+        ...
+
+    def send(self, frame: SafeFrame) -> None:
+        """Write a frame."""
+        ...
+
+    def scrub(self, frame: SafeFrame) -> None:
+        """Overwrite every frame that it still holds, and undo what its last reader changed."""
+        ...
+
+    def check(self, frame: SafeFrame) -> None:
+        """See whether it is as it was; open one that was missing or lost, with this frame."""
+        ...
+
+    def about(self) -> dict[str, Any] | None:
+        """What the status says of it; None where there is nothing to say."""
+        ...
+
+    def close(self) -> None:
+        """Give it back."""
+        ...
+
+
+def open_outputs(settings: OutputSettings) -> list[Output]:
+    """Every virtual camera that the settings ask for, the first one being the one that trouble is told of."""
+    return [*find_loopbacks(settings)]

@@ -1,0 +1,50 @@
+"""What the service says of itself: its status, as docs/control.md has it, and the line for systemd."""
+
+import os
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from vcam.devices.outputs import Output
+from vcam.service.keeper import STARTING, State
+from vcam.service.screen import CHANGING, READY
+
+
+def summary(state: State, outputs: Sequence[Output]) -> str:
+    """One word: trouble, paused, asleep, idle, live or starting."""
+    if trouble_of(outputs):
+        return "trouble"
+    if state.paused or state.asleep:
+        return "paused" if state.paused else "asleep"
+    if not state.has_readers:
+        return "idle"
+    if state.live:
+        return "live"
+    return "starting" if state.sentence in (READY, STARTING, CHANGING) else "trouble"
+
+
+def line(state: State, outputs: Sequence[Output]) -> str:
+    """The line that `systemctl --user status segblur` shows."""
+    word = summary(state, outputs)
+    return f"{word}: {trouble_of(outputs) or state.sentence}" if word in ("trouble", "starting") else word
+
+
+def trouble_of(outputs: Sequence[Output]) -> str:
+    """Why an output can't be written to; "" where all can."""
+    return next((output.trouble for output in outputs if output.trouble), "")
+
+
+def status(state: State, outputs: Sequence[Output], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything about the service; `facts` are what it knows of worker, network and figures."""
+    trouble = trouble_of(outputs)
+    has_sentence = state.has_readers or state.paused or state.asleep
+    return {
+        "version": version("segblur"),
+        "state": summary(state, outputs),
+        "sentence": trouble or (state.sentence if has_sentence else ""),
+        "watched_by": outputs[0].readers.how if outputs else "always",
+        "outputs": [about for output in outputs if (about := output.about())],
+        **facts,
+        "settings": state.settings.model_dump(mode="json"),
+        "pid": os.getpid(),
+    }
