@@ -25,7 +25,7 @@ from vcam.settings import Settings, load_settings
 # In the order in which a person would solve problems.
 SUBJECTS: tuple[Subject, ...] = (module, loopback, webcam, settings, weights, graphics, service, desktop)
 COLOURS = {"ok": "32", "warning": "33", "problem": "31", "unknown": "2"}
-# Names that identify nobody, and stand in commands.
+# Names that identify no person and occur in commands.
 COMMON_NAMES = {"root", "user", "video", "camera", "segblur", "ubuntu", "debian", "fedora", "localhost"}
 
 
@@ -77,7 +77,7 @@ def this_host(quick: bool = False, root: Path = Path("/")) -> Host:
 
 
 def system() -> dict[str, str]:
-    """What whoever reads a bug report asks first."""
+    """Versions, for the reader of a bug report."""
     try:
         segblur = version_of("segblur")
     except PackageNotFoundError:

@@ -7,8 +7,11 @@ from tests.helpers import machines
 from tests.helpers.machines import BARE, BOOKWORM, NODES, WRITTEN
 from tests.helpers.verdicts import assert_said, each_case
 from vcam.devices.v4l2 import CAPTURE, OUTPUT
+from vcam.host.checks import loopback
+from vcam.host.checks.check import Host
 from vcam.host.checks.loopback import CHECKS, Facts
 from vcam.host.facts import Service
+from vcam.settings import load_settings
 
 WELL = Facts(machines.WELL)
 
@@ -59,3 +62,11 @@ CASES = {
 @each_case(CASES)
 def test_each_fault_has_its_sentence_and_its_remedy(name, case):
     assert_said(CHECKS[name], case)
+
+
+def test_it_looks_who_has_the_camera_of_the_settings_open(monkeypatch):
+    monkeypatch.setattr(loopback, "open_in", lambda path: (f"a reader of {path}",))
+    second = load_settings({"output": {"label": "SegBlur Camera 2"}})
+    assert loopback.look(Host(machines.WELL)).users == ("a reader of /dev/video10",)
+    assert loopback.look(Host(machines.WELL, second)).users == ("a reader of /dev/video11",)
+    assert loopback.look(Host(BARE)).users == ()

@@ -10,7 +10,7 @@ import pytest
 from tests.helpers.machines import DONE, FILES, PROGRAM, RUNS
 from tests.helpers.plans import lines, planned
 from vcam.host.setup.files import shipped
-from vcam.host.setup.plan import plan
+from vcam.host.setup.plan import plan, removal
 from vcam.host.setup.unit import UNIT, unit_text
 
 
@@ -68,6 +68,11 @@ class TestService:
             "systemctl --user daemon-reload",
             "systemctl --user restart segblur.service",
         ]
+
+    def test_it_is_removed_only_where_systemd_can_stop_it(self):
+        what = removal(replace(DONE, service=None))
+        assert not any("systemctl" in line or UNIT in line for line in lines(what))
+        assert "log in as yourself" in what.remarks[0]
 
 
 class TestShippedFiles:

@@ -90,7 +90,7 @@ def lingering(facts: Facts) -> Verdict:
     if facts.lingers:
         sentence = "your services, and with them the camera, also run while you are logged out (lingering)"
         return Verdict("warning", sentence, "loginctl disable-linger")
-    return Verdict("ok", "the service ends when you log out")
+    return Verdict("ok", "your services end when you log out")
 
 
 CHECKS: Mapping[str, Callable[[Facts], Verdict]] = {

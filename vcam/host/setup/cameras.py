@@ -86,7 +86,7 @@ def stopping(machine: Machine) -> Plan:
 
 
 def number_of(machine: Machine, label: str) -> int:
-    """The number of one of our cameras: the one that it has, else one that is free and in nobody's options."""
+    """The number of one of our cameras: the one that it has, else one that is free and in no options."""
     others = [line for line in machine.options if line.path != MODPROBE]
     wanted = arguments_of(others).get("video_nr", "").split(",")
     used = {int(number) for number in wanted if number.isdigit()} | set(machine.numbers)

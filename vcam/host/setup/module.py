@@ -31,7 +31,9 @@ def options_plan(machine: Machine) -> Plan:
     """Our options, where no other program has options for the module. Raises SegBlurError."""
     others = options_of_others(machine)
     if not others:
-        return writing(machine, MODPROBE, shipped("modprobe.conf"), "two cameras, of a kind that browsers list")
+        return writing(
+            machine, MODPROBE, shipped("modprobe.conf"), "have the module make two cameras that browsers list"
+        )
     where = " and ".join(sorted({line.path for line in others}))
     plan = Plan()
     if is_untouched(machine.files.get(MODPROBE, "")):

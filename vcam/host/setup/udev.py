@@ -16,7 +16,7 @@ RELOAD = Run(("udevadm", "control", "--reload"))
 def plan(machine: Machine) -> Plan:
     """Write the rules."""
     rules = shipped("udev.rules") + (adding_rules(machine) if is_left_to_udev(machine) else "")
-    return writing(machine, UDEV, rules, "start the service when its camera appears", RELOAD)
+    return writing(machine, UDEV, rules, "have udev start the service when its camera appears", RELOAD)
 
 
 def removal(machine: Machine) -> Plan:

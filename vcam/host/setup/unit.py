@@ -30,7 +30,7 @@ def plan(machine: Machine) -> Plan:
         return Plan(remarks=(remark,))
     unit = Plan()
     if UNIT in machine.files or not service.exists:  # one that a package installed is left to it
-        unit = writing(machine, UNIT, unit_text(machine.program), "the service", READ_UNITS)
+        unit = writing(machine, UNIT, unit_text(machine.program), "install the service", READ_UNITS)
     calls = []
     if service.active == "failed":
         calls.append(Run(("systemctl", "--user", "reset-failed", UNIT_NAME), may_fail=True))
