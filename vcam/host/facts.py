@@ -1,35 +1,35 @@
-"""What `segblur setup` and `segblur doctor` look at: this machine as a snapshot, which a test can make up."""
+"""The facts about this machine that setup and doctor share: a snapshot, which a test can make up."""
 
+import getpass
 import os
 import re
 import shlex
 import subprocess
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from vcam.devices.v4l2 import CAPTURE, OUTPUT, ask, nodes
 
 LABELS = ("SegBlur Camera", "SegBlur Camera 2")
-SILENT = "0.12"  # what doesn't tell its version is older than 0.13
+UNIT_NAME = "segblur.service"
+UNVERSIONED = "0.12"  # a module that doesn't report its version is older than 0.13
 CTL_ADDS = (0, 13)  # since this version v4l2loopback-ctl can add a camera to the loaded module
-MODPROBE, LOAD = "/etc/modprobe.d/segblur.conf", "/etc/modules-load.d/segblur.conf"
-UDEV, UNIT = "/etc/udev/rules.d/61-segblur.rules", "~/.config/systemd/user/segblur.service"
-OURS = (MODPROBE, LOAD, UDEV, UNIT)
 # As modprobe reads them: of files with the same name the first counts (modprobe.d(5)).
 OPTION_FOLDERS = tuple(f"{folder}/modprobe.d" for folder in ("etc", "run", "usr/local/lib", "usr/lib", "lib"))
-PATIENCE = 5.0  # seconds that a command may take to answer
+COMMAND_TIMEOUT = 5.0  # seconds
 
 
 @dataclass(frozen=True)
 class Node:
-    """A video node of v4l2loopback's, or one that bears our label."""
+    """A video node of v4l2loopback, or one with our label."""
 
     path: Path
     name: str
-    capabilities: int | None = None  # as VIDIOC_QUERYCAP has them; None where it can't be opened
-    state: str = ""  # "capture" while somebody writes, "output" else; nothing before v4l2loopback 0.13
-    format: str = ""  # "YU12:1280x720@30" while somebody writes
+    capabilities: int | None = None  # of VIDIOC_QUERYCAP; None where it can't be opened
+    state: str = ""  # "capture" while a program writes, else "output"; "" before v4l2loopback 0.13
+    format: str = ""  # "YU12:1280x720@30" while a program writes
     trouble: str = ""  # why it can't be opened for reading and writing
 
     @property
@@ -38,14 +38,14 @@ class Node:
         return int(self.path.name.removeprefix("video"))
 
     @property
-    def is_both(self) -> bool:
-        """Whether it says that it takes pictures and delivers them: without exclusive_caps, which browsers want."""
+    def lacks_exclusive_caps(self) -> bool:
+        """Whether it is both a capture and an output device: browsers list only what is one of them at a time."""
         return self.capabilities is not None and self.capabilities & (CAPTURE | OUTPUT) == CAPTURE | OUTPUT
 
 
 @dataclass(frozen=True)
 class Options:
-    """A line of `options v4l2loopback`, without these two words, and the file that it stands in."""
+    """A line `options v4l2loopback …` without these two words, and its file."""
 
     path: str
     text: str
@@ -53,40 +53,46 @@ class Options:
 
 @dataclass(frozen=True)
 class Service:
-    """What the user's systemd knows of segblur.service; `exists` is False where it has no such unit."""
+    """The state of segblur.service in the user's systemd; `exists` is False where it has no such unit."""
 
     exists: bool = False
     enabled: str = ""  # UnitFileState: enabled, disabled, masked …
     active: str = "inactive"  # ActiveState: active, activating, failed …
     result: str = ""  # of the last run: success, exit-code, watchdog, start-limit-hit …
-    code: int = 0  # with which it last ended
+    code: int = 0  # exit code of the last run
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has a process, or is about to."""
+        return self.active in ("active", "activating", "reloading", "deactivating")
 
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine. The defaults are of one where nothing is installed."""
+    """A machine. The defaults describe one where nothing is installed."""
 
-    distribution: tuple[str, ...] = ("debian",)  # os-release's ID, then what that is like
+    distribution: tuple[str, ...] = ("debian",)  # ID of os-release, then its ID_LIKE
     release: str = "13"  # VERSION_ID
     title: str = "Debian GNU/Linux 13 (trixie)"
     kernel: str = "6.12.48+deb13-amd64"
-    image_based: bool = False  # installs packages into the next start's system, as Fedora Silverblue does
-    rpmfusion: bool = False  # Fedora's repository that has the module is known
-    headers: bool = False  # of this kernel, with which a module can be built
+    image_based: bool = False  # packages are installed for the next start only, as on Fedora Silverblue
+    rpmfusion: bool = False  # the repository that has the module for Fedora is enabled
+    headers: bool = False  # of this kernel, to build modules
     dkms: bool = False  # the module's source is there, to be built for each kernel
     on_disk: str | None = None  # version of the module that modprobe would load
     loaded: str | None = None  # version of the module in the kernel
-    taken: tuple[int, ...] = ()  # numbers of all video nodes
-    exclusive: str = ""  # "Y,N,N,N": its option exclusive_caps, by the order of the cameras
-    users: int = 0  # how many hold one of its devices open
+    numbers: tuple[int, ...] = ()  # of all video nodes
+    exclusive_caps: str = ""  # the module's parameter, in the order of its cameras: "Y,N,N,N"
+    use_count: int = 0  # of the module: how many open files its devices have
     nodes: tuple[Node, ...] = ()
     options: tuple[Options, ...] = ()
-    files: Mapping[str, str] = field(default_factory=dict)  # those of OURS that are there → text
+    files: Mapping[str, str] = field(default_factory=dict)  # path → text of each file of setup that is there
     ctl: str = ""  # path of v4l2loopback-ctl
     systemd: int | None = 252
-    service: Service | None = field(default_factory=Service)  # None where no user's systemd answers
-    secure_boot: bool | None = False  # None where the firmware doesn't tell
-    root: bool = False  # whether it is root who looks
+    service: Service | None = field(default_factory=Service)  # None where systemd doesn't answer for this user
+    secure_boot: bool | None = False  # None where the firmware doesn't say
+    is_root: bool = False  # whether this process runs as root
+    program: tuple[str, ...] = ("segblur",)  # the words that start this segblur
 
     def node(self, label: str) -> Node | None:
         """The first node with this name."""
@@ -99,8 +105,8 @@ def version(text: str) -> tuple[int, ...]:
     return tuple(map(int, match[0].split("."))) if match else ()
 
 
-def look(root: Path = Path("/")) -> Machine:
-    """Take the snapshot; `root` is where the system's files lie."""
+def snapshot(root: Path = Path("/"), files: Iterable[str] = ()) -> Machine:
+    """The machine as it is; `root` is where the system's files are, `files` are those whose text is wanted."""
     release = os_release(root)
     kernel = os.uname().release
     return Machine(
@@ -114,57 +120,74 @@ def look(root: Path = Path("/")) -> Machine:
         dkms=(root / "var/lib/dkms/v4l2loopback").is_dir(),
         on_disk=on_disk(root),
         loaded=loaded(root),
-        exclusive=read(root / "sys/module/v4l2loopback/parameters/exclusive_caps").strip(),
-        users=users(root),
-        taken=tuple(int(path.name.removeprefix("video")) for path, _ in nodes(root / "sys/class/video4linux")),
+        exclusive_caps=read(root / "sys/module/v4l2loopback/parameters/exclusive_caps").strip(),
+        use_count=use_count(root),
+        numbers=tuple(int(path.name.removeprefix("video")) for path, _ in nodes(root / "sys/class/video4linux")),
         nodes=loopbacks(root),
         options=options(root),
-        files={name: read(place(name, root)) for name in OURS if place(name, root).exists()},
-        ctl=find("v4l2loopback-ctl"),
+        files={name: read(resolve(name, root)) for name in files if resolve(name, root).exists()},
+        ctl=find_program("v4l2loopback-ctl"),
         systemd=next(iter(version((output("systemctl", "--version") or "").removeprefix("systemd "))), None),
         service=service(),
         secure_boot=secure_boot(root),
-        root=os.geteuid() == 0,
+        is_root=os.geteuid() == 0,
+        program=program(),
     )
 
 
-def place(name: str, root: Path) -> Path:
-    """Where one of OURS lies."""
+def program() -> tuple[str, ...]:
+    """The words that start this segblur."""
+    for path in (Path(sys.argv[0]), Path(sys.executable).with_name("segblur")):
+        if path.name == "segblur" and path.is_file():
+            return (str(path.absolute()),)
+    return (sys.executable, "-P", "-m", "vcam")
+
+
+def user() -> str:
+    """The login name; "" where this user has none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
+
+
+def resolve(name: str, root: Path) -> Path:
+    """Path of a file of setup, which is below `root` or, with ~, in the home folder."""
     return Path(name).expanduser() if name.startswith("~") else root / name.lstrip("/")
 
 
 def read(path: Path) -> str:
-    """A text file; nothing where it can't be read."""
+    """The text of a file; "" where it can't be read."""
     try:
         return path.read_text(errors="replace")
     except OSError:
         return ""
 
 
-def find(program: str) -> str:
-    """The path of a program; nothing where there is none. Also where only root has its folder in PATH."""
+def find_program(name: str) -> str:
+    """The path of a program, also in folders that only root has in PATH; "" where there is none."""
     for folder in search_path().split(os.pathsep):
-        path = Path(folder or ".") / program
+        path = Path(folder or ".") / name
         if path.is_file() and os.access(path, os.X_OK):
             return str(path)
     return ""
 
 
 def search_path() -> str:
-    """PATH with the folders of system programs, which Debian's users don't have in theirs."""
+    """PATH with the folders of system programs, which users of Debian don't have in theirs."""
     return os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 
 
 def output(*words: str) -> str | None:
-    """What a command prints; None where it is not there, fails, or takes too long."""
+    """What a command prints; None where it is missing, fails, or takes too long."""
     try:
         result = subprocess.run(
-            [find(words[0]) or words[0], *words[1:]],
+            [find_program(words[0]) or words[0], *words[1:]],
             capture_output=True,
             text=True,
             errors="replace",
             stdin=subprocess.DEVNULL,
-            timeout=PATIENCE,
+            timeout=COMMAND_TIMEOUT,
             env={**os.environ, "LC_ALL": "C"},
             check=False,
         )
@@ -184,7 +207,7 @@ def os_release(root: Path) -> dict[str, str]:
 
 
 def words(text: str) -> list[str]:
-    """As a shell would split it; where it is no shell's text, by its spaces."""
+    """The text split as a shell would; at its spaces where a quote is not closed."""
     try:
         return shlex.split(text, comments=True)
     except ValueError:
@@ -192,7 +215,7 @@ def words(text: str) -> list[str]:
 
 
 def secure_boot(root: Path) -> bool | None:
-    """Whether the kernel takes signed modules only; the last byte of the firmware's variable says so."""
+    """Whether the kernel loads only signed modules, by the last byte of the firmware's variable."""
     folder = root / "sys/firmware/efi"
     if not folder.exists():
         return False  # no UEFI, no Secure Boot
@@ -203,15 +226,15 @@ def secure_boot(root: Path) -> bool | None:
 
 
 def on_disk(root: Path) -> str | None:
-    """The version of the module that modprobe would load; 0.12 says none, but DKMS knows it."""
-    said = output("modinfo", "-F", "version", "v4l2loopback")
-    return said if said or said is None else dkms_version(root)
+    """The version of the module that modprobe would load; 0.12 reports none, but DKMS knows it."""
+    reported = output("modinfo", "-F", "version", "v4l2loopback")
+    return reported if reported or reported is None else dkms_version(root)
 
 
 def dkms_version(root: Path) -> str:
     """The newest version of the module's source that DKMS has."""
     found = [path.name for path in (root / "var/lib/dkms/v4l2loopback").glob("[0-9]*")]
-    return max(found, key=version, default=SILENT)
+    return max(found, key=version, default=UNVERSIONED)
 
 
 def loaded(root: Path) -> str | None:
@@ -219,15 +242,15 @@ def loaded(root: Path) -> str | None:
     folder = root / "sys/module/v4l2loopback"
     if not folder.is_dir():
         return None
-    if said := read(folder / "version").strip():
-        return said
-    known = dkms_version(root)  # which is of the file, not of what was loaded before it
+    if reported := read(folder / "version").strip():
+        return reported
+    known = dkms_version(root)  # of the file, which may be newer than what is loaded
     if (root / "sys/class/misc/v4l2loopback").exists():  # by which v4l2loopback-ctl adds cameras
         return known if version(known) >= CTL_ADDS else "0.13"
-    return known if version(known) < CTL_ADDS else SILENT
+    return known if version(known) < CTL_ADDS else UNVERSIONED
 
 
-def users(root: Path) -> int:
+def use_count(root: Path) -> int:
     """The module's use count."""
     for line in read(root / "proc/modules").splitlines():
         name, _, count, *_ = [*line.split(), "0", "0"]
@@ -237,7 +260,7 @@ def users(root: Path) -> int:
 
 
 def loopbacks(root: Path) -> tuple[Node, ...]:
-    """The nodes of v4l2loopback, which are those without hardware that have an attribute of its own."""
+    """The nodes of v4l2loopback, known by an attribute that only this driver has, and those with our labels."""
     sysfs = root / "sys/class/video4linux"
     found = []
     for path, name in nodes(sysfs):
@@ -258,7 +281,7 @@ def loopbacks(root: Path) -> tuple[Node, ...]:
 
 
 def options(root: Path) -> tuple[Options, ...]:
-    """Every line of `options v4l2loopback`, in the order in which modprobe puts them together."""
+    """Every line `options v4l2loopback …`, in the order in which modprobe joins them."""
     files: dict[str, Path] = {}
     for folder in reversed(OPTION_FOLDERS):
         files |= {path.name: path for path in (root / folder).glob("*.conf")}
@@ -272,12 +295,12 @@ def options(root: Path) -> tuple[Options, ...]:
 
 
 def service() -> Service | None:
-    """The unit, as the user's systemd has it."""
+    """The state of our unit in the user's systemd; None where that doesn't answer."""
     names = "LoadState,UnitFileState,ActiveState,Result,ExecMainStatus"
-    said = output("systemctl", "--user", "show", f"--property={names}", "segblur.service")
-    if said is None:
+    shown = output("systemctl", "--user", "show", f"--property={names}", UNIT_NAME)
+    if shown is None:
         return None
-    facts = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+    facts = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
     code = facts.get("ExecMainStatus", "")
     return Service(
         exists=facts.get("LoadState", "not-found") != "not-found",

@@ -1,4 +1,4 @@
-"""What setup does, as data: steps that can be shown, printed as a shell script, or carried out."""
+"""A plan of setup as data: steps that can be shown, printed as a shell script, or carried out."""
 
 import os
 import shlex
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vcam.errors import SegBlurError
-from vcam.host.facts import find, place, search_path
+from vcam.host.facts import find_program, resolve, search_path
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Write:
-    """A file, whole."""
+    """A file to write."""
 
     path: str
     text: str
@@ -45,7 +45,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do, in this order, and what to tell."""
+    """What to do, in this order, and what the person should know."""
 
     steps: tuple[Step, ...] = ()
     remarks: tuple[str, ...] = ()
@@ -56,14 +56,14 @@ class Plan:
 
 @dataclass(frozen=True)
 class Call:
-    """A command as it is run: its words, and what it reads."""
+    """A command as it is run: its words, and the text of its standard input."""
 
     words: tuple[str, ...]
     text: str | None = None
     may_fail: bool = False
 
     def __str__(self) -> str:
-        """For a shell."""
+        """As a line of a shell script."""
         line = shlex.join(self.words)
         if self.text is not None:
             line = f"{line} >/dev/null <<'EOF'\n{self.text}EOF"
@@ -71,13 +71,13 @@ class Call:
 
 
 def calls(step: Step, as_root: bool = False, root: Path = Path("/")) -> Iterator[Call]:
-    """The commands of a step, those that need root with sudo unless it is root who calls."""
+    """The commands of a step, with sudo where it needs root and this process is not root."""
     sudo = ("sudo",) if step.root and not as_root else ()
     for action in step.actions:
         if isinstance(action, Run):
             yield Call((*sudo, *action.words), may_fail=action.may_fail)
             continue
-        path = place(action.path, root)
+        path = resolve(action.path, root)
         if isinstance(action, Write):
             if not path.parent.is_dir():
                 yield Call((*sudo, "mkdir", "-p", str(path.parent)))
@@ -86,47 +86,46 @@ def calls(step: Step, as_root: bool = False, root: Path = Path("/")) -> Iterator
             yield Call((*sudo, "rm", "-f", str(path)))
 
 
-def script(what: Plan, as_root: bool = False, root: Path = Path("/")) -> str:
+def script(plan: Plan, as_root: bool = False, root: Path = Path("/")) -> str:
     """The plan as a shell script."""
     lines = ["#!/bin/sh", "# What segblur setup would do here. Run it as yourself.", "set -e"]
-    lines += [f"# {line}" for remark in what.remarks for line in remark.splitlines()]
-    for step in what.steps:
+    lines += [f"# {line}" for remark in plan.remarks for line in remark.splitlines()]
+    for step in plan.steps:
         lines += ["", f"# {step.why}", *map(str, calls(step, as_root, root))]
-    return "\n".join([*lines, *([] if what.steps else ["", "# Nothing is to be done."])])
+    return "\n".join([*lines, *([] if plan.steps else ["", "# Nothing to do."])])
 
 
-def overview(what: Plan, as_root: bool = False, root: Path = Path("/")) -> str:
-    """The plan for a person to agree to; of files only the names."""
+def overview(plan: Plan, as_root: bool = False, root: Path = Path("/")) -> str:
+    """The plan for a person to agree to: each step with its commands; of files only the names."""
     lines = []
-    for number, step in enumerate(what.steps, 1):
+    for number, step in enumerate(plan.steps, 1):
         lines.append(f"{number}. {step.why[0].upper()}{step.why[1:]}")
         lines += [f"     {shlex.join(call.words)}" for call in calls(step, as_root, root)]
     return "\n".join(lines)
 
 
-def carry_out(what: Plan, as_root: bool = False, root: Path = Path("/")) -> None:
-    """Do it all; stop at the first command that fails. Raises SegBlurError."""
-    if any(step.root for step in what.steps) and not as_root and not find("sudo"):
+def carry_out(plan: Plan, as_root: bool = False, root: Path = Path("/")) -> None:
+    """Run every command of the plan; stop at the first that fails. Raises SegBlurError."""
+    if any(step.root for step in plan.steps) and not as_root and not find_program("sudo"):
         raise SegBlurError("there is no sudo here: run the commands of segblur setup --print as root")
-    for step in what.steps:
+    for step in plan.steps:
         print(f"==> {step.why}", flush=True)
         for call in calls(step, as_root, root):
-            # tee prints what it writes; nobody wants to read that
-            quiet = subprocess.DEVNULL if call.text is not None else None
-            code = run_call(call, quiet)
+            stdout = None if call.text is None else subprocess.DEVNULL  # tee prints what it writes
+            code = run_call(call, stdout)
             if code and not call.may_fail:
                 raise SegBlurError(
-                    f"`{shlex.join(call.words)}` failed with code {code}: see what it says above, and what segblur "
-                    "doctor says; when that is mended, segblur setup goes on from here"
+                    f"`{shlex.join(call.words)}` failed with exit code {code}: see its messages above and segblur "
+                    "doctor; once that is solved, segblur setup continues from here"
                 )
 
 
 def run_call(call: Call, stdout: int | None) -> int:
-    """The exit code of a command; 127 where there is no such program, as shells have it."""
+    """The exit code of a command; 127 where there is no such program, as in a shell."""
     environment = {**os.environ, "PATH": search_path()}
     try:
         return subprocess.run(
-            [find(call.words[0]) or call.words[0], *call.words[1:]],
+            [find_program(call.words[0]) or call.words[0], *call.words[1:]],
             input=call.text,
             text=True,
             stdout=stdout,

@@ -1,0 +1,42 @@
+"""A machine made of files, with fake commands."""
+
+import os
+import sys
+
+import pytest
+
+from tests.helpers.machines import FAKE, FAKES, write_program
+
+
+@pytest.fixture
+def fake(tmp_path, monkeypatch):
+    """Makes a command with this name and script, which is found first."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    return lambda name, script: write_program(folder / name, f"#!/bin/sh\n{script}\n")
+
+
+@pytest.fixture
+def calls(tmp_path, fake, monkeypatch):
+    """Commands that only write down how they are called. Returns the file with a line for each call."""
+    for name in FAKES:
+        write_program(tmp_path / "bin" / name, FAKE)
+    monkeypatch.setenv("LOG", str(tmp_path / "log"))
+    monkeypatch.setenv("ROOT", str(tmp_path / "root"))
+    return tmp_path / "log"
+
+
+@pytest.fixture
+def world(tmp_path, calls, monkeypatch):
+    """The root folder of a bare Debian 13."""
+    root, home, segblur = tmp_path / "root", tmp_path / "home", tmp_path / "bin" / "segblur"
+    for folder in (root / "etc", root / "sys/class/video4linux", home):
+        folder.mkdir(parents=True)
+    (root / "etc/os-release").write_text('ID=debian\nVERSION_ID="13"\nPRETTY_NAME="Debian GNU/Linux 13 (trixie)"\n')
+    write_program(segblur, "#!/bin/sh\n")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(sys, "argv", [str(segblur)])
+    return root

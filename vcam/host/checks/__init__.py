@@ -1,0 +1,1 @@
+"""The checks of `segblur doctor`: a file a subject; doctor.py lists them."""

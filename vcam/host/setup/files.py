@@ -1,0 +1,67 @@
+"""The files that setup writes: marked, so that a file that somebody changed by hand is known and left alone."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from vcam.errors import SegBlurError
+from vcam.host.facts import Machine
+from vcam.host.steps import Plan, Remove, Run, Step, Write
+
+MARK = "# made by segblur setup"
+# In an installed copy, and in a checkout.
+FOLDERS = (Path(__file__).parents[2] / "share", Path(__file__).parents[3] / "systemd")
+
+
+def shipped(name: str) -> str:
+    """The text of a file of the folder systemd/. Raises SegBlurError."""
+    for folder in FOLDERS:
+        if (folder / name).is_file():
+            return (folder / name).read_text()
+    raise SegBlurError(f"this copy of SegBlur lacks its file {name}: install it again (uv tool install --reinstall .)")
+
+
+def writing(machine: Machine, path: str, text: str, why: str, then: Run | None = None) -> Plan:
+    """Write a file where it is missing or older, and run `then`. A file that is not ours, or that was changed by hand,
+    is left unchanged.
+    """
+    there = machine.files.get(path)
+    if there == marked(text):
+        return Plan()
+    if there is not None and not is_untouched(there):
+        return Plan(remarks=(left_unchanged(path, there),))
+    actions = (Write(path, marked(text)), *((then,) if then else ()))
+    return Plan((Step(why, actions, root=not path.startswith("~")),))
+
+
+def removing(
+    machine: Machine, paths: Sequence[str], why: str, first: Sequence[Run] = (), then: Run | None = None
+) -> Plan:
+    """Remove those of the files that we made, between the commands `first` and `then`; leave the others unchanged."""
+    there = {path: machine.files[path] for path in paths if path in machine.files}
+    ours = [path for path, text in there.items() if is_untouched(text)]
+    plan = Plan(remarks=tuple(left_unchanged(path, text) for path, text in there.items() if path not in ours))
+    if ours:
+        actions = (*first, *map(Remove, ours), *((then,) if then else ()))
+        plan += Plan((Step(why, actions, root=not ours[0].startswith("~")),))
+    return plan
+
+
+def left_unchanged(path: str, text: str) -> str:
+    """The remark about a file that is not ours to change."""
+    return f"{path} was {'changed by hand' if is_ours(text) else 'not made by segblur setup'}: it is left unchanged."
+
+
+def marked(text: str) -> str:
+    """The text after a first line that says who made it, with its digest."""
+    return f"{MARK}, sha256 of what follows: {hashlib.sha256(text.encode()).hexdigest()}\n{text}"
+
+
+def is_ours(text: str) -> bool:
+    """Whether setup made the file."""
+    return text.startswith(MARK)
+
+
+def is_untouched(text: str) -> bool:
+    """Whether setup made the file and nobody changed it since."""
+    return is_ours(text) and text == marked(text.partition("\n")[2])
