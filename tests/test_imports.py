@@ -30,6 +30,16 @@ ROOMS = (
 )
 BLIND = {"frame_slots", "keeper", "placeholder", "service", "supervisor", "wakeup"}  # of service: never see a raw frame
 
+# Each room of training, and which of the others it may import; all may import training/errors.py. No circle.
+TRAINING = {
+    "data": set(),
+    "augment": {"data"},
+    "measure": {"data"},
+    "convert": set(),
+    "label": {"data"},
+    "run": {"data", "augment", "measure", "convert"},
+}
+
 
 @cache
 def modules(package):
@@ -104,6 +114,42 @@ def test_a_room_imports_only_rooms_above_it():
             elif module.startswith("vcam."):
                 other = module.split(".")[1] if module.split(".")[1] in names else "vcam"
                 assert names.index(other) <= me, f"{name}.py imports {module}"
+
+
+def test_a_room_of_training_imports_only_those_that_the_table_names():
+    assert {path.parent.name for path in (ROOT / "training").glob("*/__init__.py")} == set(TRAINING)
+    drawn = {room: set() for room in TRAINING}
+    for name, tree in modules("training").items():
+        for module, _ in imports(tree):
+            if name != "training/__main__" and module.startswith("training.") and module != "training.errors":
+                drawn[name.split("/")[1]].add(module.split(".")[1])
+    assert {room: others - {room} for room, others in drawn.items()} == TRAINING
+
+
+def test_no_file_of_training_imports_itself_by_way_of_others():
+    files = {name.replace("/", "."): tree for name, tree in modules("training").items()}
+    arrows = {name: {module for module, _ in imports(tree)} & files.keys() for name, tree in files.items()}
+    while ends := {name for name, others in arrows.items() if not others}:  # whatever imports nothing is in no circle
+        arrows = {name: others - ends for name, others in arrows.items() if name not in ends}
+    assert not arrows
+
+
+HELP = """
+import sys
+from contextlib import suppress
+from training.__main__ import main
+for command in ([], ["train"], ["evaluate"], ["export"], ["card"], ["split"], ["label"], ["download"]):
+    sys.argv[1:] = [*command, "--help"]
+    with suppress(SystemExit):
+        main()
+print("imported", {"torch", "torchvision", "cv2", "matplotlib", "openvino"} & set(sys.modules))
+"""
+
+
+def test_the_help_of_training_imports_nothing_that_takes_long():
+    out = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, check=True).stdout
+    assert out.count("usage:") == 8
+    assert out.splitlines()[-1] == "imported set()"
 
 
 def test_the_keeper_and_what_it_needs_of_its_room_never_see_a_raw_frame():

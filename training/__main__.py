@@ -15,7 +15,7 @@ from segnet.architectures import SelfieConfig
 from segnet.classes import ClassError
 from segnet.engines import EngineError
 from segnet.weights import DEFAULT, WeightsError
-from training.data.album import DataError
+from training.errors import DataError
 from training.run.config import TrainConfig, read_recipe
 
 BAD = (DataError, WeightsError, EngineError, ClassError, SettingsError, ValidationError, OSError)

@@ -19,7 +19,7 @@ import numpy as np
 
 from segnet.markdown import aligned
 from tests.judge.sheet import Clip, sheet
-from training.data.album import read_rgb
+from training.data.pictures import read_rgb
 
 ROOT = Path(__file__).parent.parent.parent
 WIDTH = 120  # letters in a line of a page

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from tests.judge.scenes import Colours, Composite, Plane, Scene, composites, distance, photographs, ring, to_i420, walk
-from training.data.album import find_pairs
+from training.data.pairs import find_pairs
 from training.measure.metrics import Confusion, boundary_band, boundary_width
 from vcam.effects.blur import Blur
 from vcam.effects.compositor import compose

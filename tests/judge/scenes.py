@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.album import Pair, find_pairs, read_rgb
+from training.data.pairs import Pair, find_pairs
+from training.data.pictures import read_rgb
 from vcam.frame import I420, empty
 from vcam.media.yuv import cover, from_bgr
 

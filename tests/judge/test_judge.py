@@ -12,7 +12,7 @@ from tests.judge.__main__ import tables, write_page
 from tests.judge.measure import Mean, alpha_of, boundary, difference, halo, ideal, moving, still, warped
 from tests.judge.scenes import Composite, Scene, compose_scene, distance, photographs, to_i420, walk
 from tests.judge.sheet import PART, Clip, sheet, telling
-from training.data.album import find_pairs
+from training.data.pairs import find_pairs
 from vcam.frame import planes, seal
 from vcam.masks.mask import FrameMask
 from vcam.media.files import SAMPLE

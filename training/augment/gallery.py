@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from training.augment.draws import Size
-from training.augment.opencv import Picture, inner
+from training.augment.opencv import inner
+from training.data.pictures import Picture
 
 
 @dataclass(frozen=True)

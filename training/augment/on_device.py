@@ -8,11 +8,11 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from training.augment import tensors
+from training.augment.batches import Album
 from training.augment.draws import ROOM, Array, Draws, Size
 from training.augment.gallery import Gallery, crop, hang
 from training.augment.jpeg import compressed
-from training.augment.opencv import Picture
-from training.data.album import Album
+from training.data.pictures import Picture
 
 Parts = dict[str, Tensor]  # the fields of Draws, float32 (N, …)
 

@@ -4,7 +4,6 @@ Pure functions of their arguments: of what draws.py drew and, for noise, of the 
 passed in.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -12,14 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.augment.draws import BARS, LENS, ROOM, Draws, Rng, Size
-
-
-@dataclass(frozen=True)
-class Picture:
-    """image uint8 (H, W, 3) RGB; mask uint8 (H, W), 255 = person."""
-
-    image: NDArray[Any]
-    mask: NDArray[Any]
+from training.data.pictures import Picture
 
 
 def augment(picture: Picture, room: NDArray[Any], drawn: Draws, size: Size, rng: Rng) -> Picture:

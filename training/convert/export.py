@@ -12,7 +12,7 @@ from segnet.mask_model import MaskModel
 from segnet.weights import WeightsInfo, build, load_weights, save_weights
 from training.convert.pth import convert
 from training.convert.selfie_onnx import convert_onnx
-from training.data.album import DataError
+from training.errors import DataError
 
 BEST = "best.safetensors"  # what a run leaves beside its checkpoint
 

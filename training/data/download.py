@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from training.data.album import SEGMENTATION, DataError
+from training.data.pairs import SEGMENTATION
+from training.errors import DataError
 
 
 def download(folder: Path, *, sbd: bool = False) -> str:

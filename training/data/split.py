@@ -4,7 +4,8 @@ import hashlib
 import re
 from pathlib import Path
 
-from training.data.album import DataError, find_pairs
+from training.data.pairs import find_pairs
+from training.errors import DataError
 
 
 def split_folder(folder: Path, by: str, share: float) -> str:

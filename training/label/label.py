@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from training.data.album import DataError, Pixels, read_rgb
+from training.data.pairs import SUFFIXES
+from training.data.pictures import Mask, Pixels, read_rgb
+from training.errors import DataError
 from training.label.teachers import Teacher, load_teacher, weighted
-from training.measure.metrics import Mask
-from training.measure.rooms import SUFFIXES
 
 FAINT = 0.3  # a piece in which the last teacher sees no more than this is none
 NOBODY = 0.002  # share of a picture's pixels: with fewer there is nobody in it

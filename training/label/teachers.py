@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from segnet.engines import openvino_core
 from segnet.inference import Segmenter, load_segmenter
-from training.data.album import DataError, Pixels
-from training.measure.metrics import Mask
+from training.data.pictures import Mask, Pixels
+from training.errors import DataError
 
 OTHERS = {".tflite", ".onnx", ".xml"}  # what OpenVINO reads
 SHARE, TWO, MULTICLASS = 1, 2, 6  # channels: a probability, background and person, MediaPipe's classes

@@ -8,10 +8,10 @@ from torch import nn
 
 from segnet.classes import VOC_CLASSES
 from segnet.weights import WeightsInfo
-from training.data.album import VOID
-from training.data.voc_data import Pixels, VocPicture, VocSet
+from training.data.pictures import VOID, Pixels
+from training.data.voc_data import VocPicture, VocSet
+from training.measure.classes import predict_classes
 from training.measure.sheets import COUNT, pale, scaled, sheet
-from training.run.voc import predict_classes
 
 TILES = ("picture", "truth", "prediction", "errors")
 WRONG = (213, 94, 0)

@@ -10,14 +10,16 @@ from tqdm import tqdm
 
 from segnet.inference import Segmenter
 from segnet.weights import WeightsInfo, load_weights
-from training.data.album import DataError, Pair
-from training.data.voc_data import load_voc
+from training.data.pairs import Pair, Room, find_set
+from training.data.voc_data import VocSet, load_voc
+from training.errors import DataError
+from training.measure.class_sheets import write_class_sheets
+from training.measure.classes import evaluate_classes
 from training.measure.flicker import flicker
 from training.measure.metrics import Score
 from training.measure.predictions import Find, Seen, Segments, by_folder, by_network, look
-from training.measure.rooms import Room, find_set
+from training.measure.sheets import write_sheets
 from training.measure.tables import CLASS, FAR_HOW, HOW, Figures, table
-from training.run.voc import evaluate_classes
 
 Size = tuple[int, int]  # width, height
 
@@ -62,10 +64,11 @@ def by_light(parts: Sequence[tuple[float, Score]]) -> dict[str, Figures]:
 
 
 def final_report(
-    make: Callable[[Size], Segments], sets: Mapping[str, Sequence[Pair]], sizes: Sequence[Size]
+    make: Callable[[Size], Segments], sets: Mapping[str, Sequence[Pair]], sizes: Sequence[Size], folder: Path
 ) -> dict[str, Figures]:
     """Everything that a weights file tells of itself, for its header: each set's figures at the first of `sizes`; under
-    "sizes" those at each size, with the flicker; under "light" those of thirds by light. Raises DataError.
+    "sizes" those at each size, with the flicker; under "light" those of thirds by light. Writes contact sheets, at the
+    first size, into `folder`. Raises DataError.
     """
     report: dict[str, Figures] = {}
     for name, pairs in sets.items():
@@ -74,11 +77,22 @@ def final_report(
         for size in sizes:
             segmenter = make(size)
             parts = [(seen.luma, score) for seen, score in scores(by_network(segmenter), pairs, name)]
+            if size == sizes[0]:
+                write_sheets(by_network(segmenter), pairs, [score for _, score in parts], folder, name)
             figures: Figures = together([score for _, score in parts]).report()
             at[f"{size[0]}x{size[1]}"] = figures | steadiness(segmenter, pairs)
             light = light or by_light([(luma, score) for luma, score in parts if score.people])
         report[name] = next(iter(at.values())) | {"sizes": at, "light": light}
     return report
+
+
+def final_class_report(
+    network: nn.Module, info: WeightsInfo, sets: Mapping[str, VocSet], folder: Path
+) -> dict[str, Figures]:
+    """The same for a network that tells classes apart: each set's figures; writes contact sheets into `folder`."""
+    for name, one in sets.items():
+        write_class_sheets(network, info, one, folder, name)
+    return {name: evaluate_classes(network, info, one).report() for name, one in sets.items()}
 
 
 def steadiness(segmenter: Segments, pairs: Sequence[Pair]) -> Figures:

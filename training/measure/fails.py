@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 
 from segnet.inference import load_segmenter
-from training.data.album import DataError, Pixels
-from training.measure.metrics import Confusion, Mask
+from training.data.pictures import Mask, Pixels
+from training.errors import DataError
+from training.measure.metrics import Confusion
 from training.measure.predictions import Segments, enlarge, shrink
 from training.measure.sheets import SIDE, grey, sheet
 

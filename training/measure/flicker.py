@@ -6,8 +6,8 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from training.data.album import Pair
-from training.measure.metrics import Mask
+from training.data.pairs import Pair
+from training.data.pictures import Mask
 from training.measure.predictions import Segments, look, shrink
 
 PICTURES = 40  # the first of a set

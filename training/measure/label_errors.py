@@ -16,8 +16,9 @@ from PIL import Image
 
 from segnet.classes import VOC_CLASSES
 from segnet.markdown import aligned
-from training.data.album import DataError
-from training.data.voc_data import Pixels, VocPicture, load_voc
+from training.data.pictures import Pixels
+from training.data.voc_data import VocPicture, load_voc
+from training.errors import DataError
 from training.measure.metrics import ClassConfusion
 
 SIDE = (224, 224)

@@ -3,17 +3,13 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from training.data.album import VOID
-
-Mask = NDArray[Any]  # uint8 (H, W), 255 = person; or bool
+from training.data.pictures import VOID, Mask
 
 BOUNDARY = 0.02  # of the picture's diagonal: 10 to 12 pixels where the short side has 320
 STRAY = 0.005  # share of a picture that is kept far from everybody, from which on it counts as one with stray parts

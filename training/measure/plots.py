@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
-from training.data.album import DataError
+from training.errors import DataError
 from training.measure.tables import CLASS
 
 PANELS = {  # figure → how a panel of it is titled, in the order in which they are shown

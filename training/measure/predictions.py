@@ -8,9 +8,9 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from training.data.album import MASK_VOID, DataError, Pair, Pixels
-from training.measure.metrics import Mask
-from training.measure.rooms import Room
+from training.data.pairs import Pair, Room
+from training.data.pictures import MASK_VOID, Mask, Pixels
+from training.errors import DataError
 
 
 class Segments(Protocol):

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from training.data.album import MASK_VOID, Pair, Pixels
-from training.measure.evaluate import scores
-from training.measure.metrics import Mask
+from training.data.pairs import Pair
+from training.data.pictures import MASK_VOID, Mask, Pixels
+from training.measure.metrics import Score
 from training.measure.predictions import Find, Seen, look
 
 COUNT = 8  # pictures on a sheet
@@ -24,11 +24,11 @@ Key = Sequence[tuple[tuple[int, int, int], str]]  # colour and what it means
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
-def write_sheets(find: Find, pairs: Sequence[Pair], folder: Path, name: str) -> list[Path]:
+def write_sheets(find: Find, pairs: Sequence[Pair], scores: Sequence[Score], folder: Path, name: str) -> list[Path]:
     """Write `folder`/NAME-worst.jpg and NAME-best.jpg, by the IoU of each picture that shows somebody, or, of
-    empty rooms, by the share that is kept; the paths. Raises DataError.
+    empty rooms, by the share that is kept; the paths. `scores` has one for each pair. Raises DataError.
     """
-    shown = [(pair, score) for pair, (_, score) in zip(pairs, scores(find, pairs, name), strict=True)]
+    shown = list(zip(pairs, scores, strict=True))
     if people := [(score.area.iou, f"IoU {score.area.iou:.3f}", pair) for pair, score in shown if score.people]:
         ranked = sorted(people, key=lambda one: one[0])
     else:

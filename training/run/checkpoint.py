@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from training.data.album import DataError
+from training.errors import DataError
 
 # What may differ when a run goes on: how long, how often, and on what machine.
 FREE = {"steps", "evaluate_every", "checkpoint_every", "threads", "workers", "device", "tensorboard", "thorough"}

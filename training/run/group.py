@@ -9,7 +9,7 @@ import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from training.data.album import DataError
+from training.errors import DataError
 
 
 @dataclass(frozen=True)

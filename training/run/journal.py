@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from training.data.album import DataError
+from training.errors import DataError
 from training.measure.metrics import collapsed
 from training.run.config import TrainConfig
 from training.run.group import Group

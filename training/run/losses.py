@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from training.data.album import VOID
+from training.data.pictures import VOID
 
 BAND = 5  # pixels either side of the contour that weigh more
 EDGE_WEIGHT = 4.0

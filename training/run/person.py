@@ -12,15 +12,13 @@ from torch.nn.parallel import DistributedDataParallel
 from segnet.architectures import LightConfig, SelfieConfig
 from segnet.inference import Segmenter
 from segnet.weights import WeightsInfo
+from training.augment.batches import Batches, load_album
 from training.augment.draws import STYLES
 from training.augment.memory import previous_masks
 from training.augment.on_device import DeviceBatches
-from training.data.album import Batches, load_album
+from training.data.pairs import find_set
 from training.measure.evaluate import evaluate, final_report
 from training.measure.metrics import choice
-from training.measure.predictions import by_network
-from training.measure.rooms import find_set
-from training.measure.sheets import write_sheets
 from training.run.config import TrainConfig
 from training.run.group import Group
 from training.run.losses import segmentation_loss
@@ -57,11 +55,8 @@ def person_task(config: TrainConfig, start: WeightsInfo | None, group: Group) ->
 
     def finish(network: nn.Module, out: Path) -> dict[str, Any]:
         """At every input size, with flicker and by light."""
-        find = by_network(Segmenter(network, info, engine="torch", device="cpu"))
-        for name, pairs in validation.items():
-            write_sheets(find, pairs, out, name)
         make = partial(Segmenter, network, info, engine="torch", device="cpu")
-        return final_report(lambda size: make(size=size), validation, info.input_sizes)
+        return final_report(lambda size: make(size=size), validation, info.input_sizes, out)
 
     loss = partial(person_loss, PRECISIONS[config.precision])
     return Task(info, batches, album.files, loss, measure, choice, finish)

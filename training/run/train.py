@@ -22,7 +22,8 @@ from tqdm import tqdm
 
 from segnet.architectures import ARCHITECTURES
 from segnet.weights import WeightsInfo, digest, load_weights, save_weights
-from training.data.album import DataError, manifest_hash
+from training.data.pairs import manifest_hash
+from training.errors import DataError
 from training.measure.plots import plot_curves
 from training.run.checkpoint import resume, save_checkpoint
 from training.run.config import TrainConfig

@@ -12,11 +12,11 @@ from segnet.architectures import LightConfig
 from segnet.light import LightNet
 from training.augment import opencv
 from training.augment import tensors as lens
+from training.augment.batches import Album, Batches, Index, load_album
 from training.augment.draws import BARS, LENS, PLAIN, ROOM, draw, outline
 from training.augment.gallery import crop, hang
 from training.augment.memory import previous_masks
 from training.augment.on_device import DeviceBatches, augment, on_device
-from training.data.album import Album, Batches, Index, load_album
 from vcam.media.yuv import to_bgr
 
 CPU = torch.device("cpu")

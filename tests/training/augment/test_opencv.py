@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from training.augment.draws import BARS, LENS, PLAIN, ROOM, affine, draw, outline, touches_only_below
-from training.augment.opencv import Picture, augment, no_scene
+from training.augment.opencv import augment, no_scene
+from training.data.pictures import Picture
 
 ROOMS = np.array([[300, 200]])
 

@@ -7,7 +7,7 @@ from segnet.engines import openvino_core, openvino_works
 from segnet.inference import load_segmenter
 from segnet.weights import DEFAULT, WeightsError, load_weights, read_info
 from training.convert.export import run_export
-from training.data.album import DataError
+from training.errors import DataError
 
 
 def test_an_export_is_the_same_network_and_overwrites_nothing(tmp_path):

@@ -21,7 +21,7 @@ from training.convert.selfie_onnx import (
     fill,
     quiet,
 )
-from training.data.album import DataError
+from training.errors import DataError
 
 pytestmark = pytest.mark.skipif(not openvino_works(), reason="OpenVINO is not installed")
 

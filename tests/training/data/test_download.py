@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from tests.helpers.voc_scene import a_scene, save_labels
-from training.data.album import DataError
 from training.data.download import download
 from training.data.voc_data import load_voc
+from training.errors import DataError
 
 
 @pytest.fixture

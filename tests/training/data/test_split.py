@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from training.data.album import DataError, find_pairs
+from training.data.pairs import find_pairs
 from training.data.split import split_folder
+from training.errors import DataError
 
 
 def drawn(folder, names):

@@ -7,7 +7,8 @@ import pytest
 from segnet.engines import import_openvino, openvino_works
 from segnet.weights import DEFAULT, WeightsError
 from tests.cli.test_main import segblur
-from training.data.album import DataError, find_pairs
+from training.data.pairs import find_pairs
+from training.errors import DataError
 from training.label.label import run_label, same, seen_by_last, sharpened
 from training.label.teachers import Teacher, load_teacher, person, weighted
 from vcam.media.yuv import to_bgr

@@ -10,7 +10,7 @@ from PIL import Image
 from segnet.architectures import DeconvConfig
 from segnet.classes import VOC_CLASSES
 from segnet.weights import DEFAULT, WeightsInfo, build, load_weights, save_weights
-from training.data.album import DataError
+from training.errors import DataError
 from training.measure import fails
 from training.measure.card import figures
 

@@ -12,7 +12,8 @@ from segnet.architectures import DeconvConfig
 from segnet.classes import VOC_CLASSES
 from segnet.weights import DEFAULT, WeightsInfo, build, load_weights, read_info, save_weights
 from tests.helpers.fake_segmenter import SIZE, Fake, by_brightness
-from training.data.album import DataError, find_pairs
+from training.data.pairs import find_pairs, find_set
+from training.errors import DataError
 from training.measure.evaluate import (
     by_light,
     choose_size,
@@ -25,8 +26,6 @@ from training.measure.evaluate import (
 )
 from training.measure.flicker import flicker
 from training.measure.predictions import by_network, look
-from training.measure.rooms import find_set
-from training.measure.sheets import write_sheets
 
 
 @pytest.fixture
@@ -72,7 +71,7 @@ def test_slices_by_light_are_thirds_and_together_the_whole(discs):
 def test_the_final_report_has_both_sizes_flicker_and_light_and_fits_into_a_header(discs, tmp_path):
     made, sizes = [], [(256, 144), (320, 192)]
     report = final_report(
-        lambda size: made.append(size) or Fake(by_brightness), {"val/discs": find_pairs(discs)}, sizes
+        lambda size: made.append(size) or Fake(by_brightness), {"val/discs": find_pairs(discs)}, sizes, tmp_path
     )
     part = report["val/discs"]
     assert made == sizes
@@ -193,7 +192,8 @@ def test_a_folder_of_pictures_without_masks_is_measured_as_empty_rooms(discs, tm
         cv2.imwrite(str(tmp_path / f"{number}.png"), picture)
     (tmp_path / "LICENCE.txt").write_text("no picture")
     kept = [float((look(pair).image[..., 0] > 128).mean()) for pair in find_set(tmp_path)]
-    report = final_report(lambda size: Fake(by_brightness), {"rooms": find_set(tmp_path)}, [(256, 144)])["rooms"]
+    make, rooms = lambda size: Fake(by_brightness), {"rooms": find_set(tmp_path)}
+    report = final_report(make, rooms, [(256, 144)], tmp_path / "sheets")["rooms"]
     assert report["kept_rate"] == pytest.approx(np.mean(kept), abs=2e-3)
     assert report["kept_rate_95"] == pytest.approx(np.quantile(kept, 0.95), abs=4e-3)
     assert (report["kept_pictures"], report["pictures"], report["light"]) == (2, 3, {})
@@ -202,8 +202,7 @@ def test_a_folder_of_pictures_without_masks_is_measured_as_empty_rooms(discs, tm
         {"weights": "w", "sets": {"rooms": report, "discs": evaluate(Fake(by_brightness), find_pairs(discs)).report()}}
     )
     assert "| rooms |           3 |              2 |              66.7% |" in text
-    worst, _ = write_sheets(by_network(Fake(by_brightness)), find_set(tmp_path), tmp_path / "sheets", "rooms")
-    assert worst.stat().st_size > 5000
+    assert (tmp_path / "sheets" / "rooms-worst.jpg").stat().st_size > 5000
 
 
 def test_what_has_neither_pairs_nor_pictures_is_refused_as_a_set(discs, voc, tmp_path):

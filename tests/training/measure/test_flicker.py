@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.fake_segmenter import SIZE, Fake
-from training.data.album import Pair, find_pairs
+from training.data.pairs import Pair, find_pairs
 from training.measure.flicker import around, flicker
 from training.measure.predictions import look
 

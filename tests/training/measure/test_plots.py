@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from segnet.classes import VOC_CLASSES
-from training.data.album import DataError
+from training.errors import DataError
 from training.measure.plots import plot_curves, read_rows
 
 

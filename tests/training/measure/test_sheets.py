@@ -3,7 +3,8 @@
 import numpy as np
 from PIL import Image
 
-from training.data.album import find_pairs
+from training.data.pairs import find_pairs
+from training.measure.evaluate import scores
 from training.measure.predictions import by_folder
 from training.measure.sheets import write_sheets
 
@@ -14,7 +15,8 @@ def test_sheets_show_the_worst_and_the_best_first(discs, tmp_path):
     def find(seen):
         return np.zeros(seen.truth.shape, np.float32) if seen.name == spoilt else seen.truth.astype(np.float32)
 
-    worst, best = write_sheets(find, find_pairs(discs), tmp_path / "sheets", "val/discs")
+    measured = [score for _, score in scores(find, find_pairs(discs))]
+    worst, best = write_sheets(find, find_pairs(discs), measured, tmp_path / "sheets", "val/discs")
     assert (worst.name, best.name) == ("val-discs-worst.jpg", "val-discs-best.jpg")
     with Image.open(worst) as bad, Image.open(best) as good:
         assert bad.size == good.size
@@ -30,6 +32,6 @@ def test_sheets_show_the_worst_and_the_best_first(discs, tmp_path):
 def test_masks_of_a_folder_can_be_looked_at_too(discs, tmp_path):
     for pair in find_pairs(discs):
         (tmp_path / f"{pair.name}.png").write_bytes(pair.mask.read_bytes())
-    assert all(
-        path.stat().st_size > 5000 for path in write_sheets(by_folder(tmp_path), find_pairs(discs), tmp_path, "discs")
-    )
+    find, pairs = by_folder(tmp_path), find_pairs(discs)
+    sheets = write_sheets(find, pairs, [score for _, score in scores(find, pairs)], tmp_path, "discs")
+    assert all(path.stat().st_size > 5000 for path in sheets)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from segnet.weights import digest, load_weights
-from training.data.album import DataError
+from training.errors import DataError
 from training.measure.card import figures
 from training.run import person
 from training.run import train as run

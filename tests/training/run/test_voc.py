@@ -8,8 +8,8 @@ import torch
 from segnet.classes import VOC_CLASSES
 from segnet.weights import WeightsInfo
 from tests.helpers.voc_scene import Perfect, config
-from training.data.album import DataError
 from training.data.voc_data import load_voc
+from training.errors import DataError
 from training.run import voc
 from training.run.config import TrainConfig, read_recipe
 

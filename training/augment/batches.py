@@ -1,115 +1,26 @@
-"""Pictures and masks from folders, and the batches that training draws from them."""
+"""The pictures of people that a run draws from, and the batches that worker processes make of them."""
 
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from segnet.classes import PERSON, VOC_CLASSES
 from segnet.inference import input_size
 from training.augment.draws import STYLES, Draws, Size, Style, draw, outline
-from training.augment.opencv import Picture, augment
-
-Pixels = NDArray[Any]  # uint8 (H, W, 3) RGB, or (H, W) for masks
+from training.augment.opencv import augment
+from training.data.pairs import Pair, find_pairs
+from training.data.pictures import Picture, Pixels, read_rgb
+from training.errors import DataError
 
 ASPECTS = {16 / 9: 0.31, 4 / 3: 0.25, 3 / 4: 0.26, 1.0: 0.18}  # webcams are 16:9 and 4:3, pictures also upright
 SIZES = ((256, 144), (320, 192))  # input sizes of the light network
 FIRST_SIZE = 0.78  # share of the batches that have the area of the network's first input size; the last has the others
-
-VOID = 255  # in VOC's label pictures: the rim that nobody labelled, which counts nowhere (Everingham et al. 2010, §2)
-MASK_VOID = 128  # the same in masks of people, where 255 is person
-SEGMENTATION = Path("ImageSets", "Segmentation")  # where VOC's layout has its lists of pictures
-
-
-class DataError(Exception):
-    """A folder or picture that training can't use; the text says which and what to do."""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Where one picture and its mask lie."""
-
-    name: str
-    image: Path
-    mask: Path
-    voc: bool = False  # the mask is a palette picture of VOC's 21 classes
-
-    def load(self) -> Picture:
-        """Image uint8 (H, W, 3) RGB; mask uint8 (H, W), 255 = person. Raises DataError."""
-        image = read_rgb(self.image)
-        mask = read_voc_person(self.mask) if self.voc else cv2.imread(str(self.mask), cv2.IMREAD_GRAYSCALE)
-        if mask is None or mask.shape != image.shape[:2]:
-            raise DataError(f"{self.mask} is missing, unreadable or not the size of {self.image}")
-        return Picture(image, mask)
-
-
-def read_rgb(path: Path) -> Pixels:
-    """The picture as uint8 (H, W, 3) RGB. Raises DataError."""
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
-    if image is None:
-        raise DataError(f"{path} is not a readable picture")
-    return image
-
-
-def read_voc_person(path: Path) -> Pixels:
-    """255 = person of a VOC label picture; MASK_VOID = its void. Raises DataError."""
-    try:
-        with Image.open(path) as picture:
-            if picture.mode != "P":
-                raise DataError(f"{path} has lost its palette (mode {picture.mode}): its numbers are not VOC's classes")
-            labels = np.array(picture)
-    except OSError:
-        raise DataError(f"{path} is missing or not a readable picture") from None
-    person = np.where(labels == VOC_CLASSES.index(PERSON), 255, 0)
-    return np.where(labels == VOID, MASK_VOID, person).astype(np.uint8)
-
-
-def find_pairs(folder: Path) -> list[Pair]:
-    """The pairs of a set, by name. Raises DataError. `folder` is one of
-    - a folder of images/NAME.* and masks/NAME.png,
-    - such a folder and /LIST, where LIST.txt in it names some of its pictures,
-    - a folder in VOC's layout and /SPLIT, for its ImageSets/Segmentation/SPLIT.txt.
-    """
-    parent, listed = folder.parent, folder.parent / f"{folder.name}.txt"
-    split = parent / SEGMENTATION / f"{folder.name}.txt"
-    if split.is_file():
-        return [
-            Pair(name, parent / "JPEGImages" / f"{name}.jpg", parent / "SegmentationClass" / f"{name}.png", voc=True)
-            for name in sorted(read_names(split))
-        ]
-    if listed.is_file():
-        pairs = {pair.name: pair for pair in find_pairs(parent)}
-        names = sorted(read_names(listed))
-        if missing := [name for name in names if name not in pairs]:
-            raise DataError(f"{listed} names {missing[0]}, which is not in {parent / 'images'}")
-        return [pairs[name] for name in names]
-    images = sorted((folder / "images").glob("*")) if (folder / "images").is_dir() else []
-    if not images:
-        raise DataError(f"{folder / 'images'} holds no pictures; expected images/NAME.jpg and masks/NAME.png")
-    return [Pair(path.stem, path, folder / "masks" / f"{path.stem}.png") for path in images]
-
-
-def read_names(path: Path) -> list[str]:
-    """The names in a list of pictures, one a line, each once. Raises DataError, and OSError where it can't be read."""
-    names = list(dict.fromkeys(line.strip() for line in path.read_text().split("\n") if line.strip()))
-    if not names:
-        raise DataError(f"{path} lists no pictures")
-    return names
-
-
-def manifest_hash(files: list[Path], root: Path) -> str:
-    """sha256 over the sorted (path below root, sha256 of the content): the same data gives the same hash."""
-    lines = (f"{path.relative_to(root)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n" for path in sorted(files))
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
