@@ -130,6 +130,14 @@ def ring_is_clean(evidence: Evidence, tapes: dict[str, Recording]) -> None:
     assert set(after.kinds) <= {"placeholder"}, dict(after.kinds)
 
 
+def crash_leaves_nothing(evidence: Evidence, tapes: dict[str, Recording]) -> None:
+    """After a keeper that was killed showing the room, the next one leaves nothing of it in the kernel's memory."""
+    before, after = evidence.recording("ring-room"), evidence.recording("ring-after")
+    assert before.frames and before.worst()[1] > 0.1, "the room was not there before"
+    assert after.frames, "nothing was read"
+    no_leak(after.frames, 1)
+
+
 def firefox_works(evidence: Evidence, tapes: dict[str, Recording]) -> None:
     """Firefox lists "SegBlur Camera", gets 640×480, and shows the man sharp and nothing of the secret."""
     lists_it(evidence, "firefox")
@@ -143,6 +151,7 @@ CHECKS = (
     first_is_a_placeholder,
     nothing_is_dropped,
     ring_is_clean,
+    crash_leaves_nothing,
     firefox_works,
 )
 

@@ -14,7 +14,7 @@ TICK = 0.2  # seconds; a reader gets a frame at least this often, because browse
 CHECK = 2.0  # seconds between two looks at what the kernel made of the devices, while there is something to do
 VERIFY = 20.0  # seconds after which it is asked anew whether there are readers, in case a sign was lost
 LATE = 2.0  # after so long without a fresh frame a placeholder takes the place of the last one
-GRACE = 0.25  # seconds in which a frame by new settings may come before a placeholder takes the place of an old one
+GRACE = 0.5  # seconds in which a frame by new settings may come before a placeholder takes the place of an old one
 
 LATE_TEXT = "The picture is late"
 READY = "One moment, the webcam is being switched on"

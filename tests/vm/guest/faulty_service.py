@@ -13,7 +13,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from tests.helpers.faulty_worker import FAULTS, Box
-from vcam.devices.loopback import Loopback, find_loopback
+from vcam.devices.outputs import open_outputs
 from vcam.devices.webcam import WebCamera
 from vcam.pipeline.hot_swap import Networks
 from vcam.service.frame_slots import DisconnectedError, Sender
@@ -54,8 +54,8 @@ def serve() -> None:
     settings = Settings(camera=CameraSettings(device="/dev/video0"), output=OutputSettings(width=640, height=480))
     state = State(settings)
     signal.signal(signal.SIGTERM, state.stop)
-    with Loopback(find_loopback(settings.output.label), settings.output) as output:
-        asyncio.run(keep(state, [output], Supervisor(settings, (sys.executable, __file__)), Deaf()))
+    supervisor = Supervisor(settings, (sys.executable, __file__))
+    asyncio.run(keep(state, open_outputs(settings.output), supervisor, Deaf()))
 
 
 def fail(memory: int, link: int) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 sys.path.insert(0, os.environ["PROJECT"])
 
+import barriers
 import changing
 import failing
 import installing
@@ -52,6 +53,10 @@ TRIALS: tuple[Callable[[], None], ...] = (
     watching.nobody_was_disturbed,
     watching.firefox_shows_it,
     swapping.real_files_meet_the_real_loader,
+    barriers.worker_stopped_when_the_room_is_to_be_hidden,
+    barriers.keeper_killed_while_the_room_is_shown,
+    barriers.camera_in_use_at_start,
+    barriers.rate_is_restored,
     watching.stops_clean,
     webcams.webcam_absent_at_start,
     webcams.webcam_unplugged_and_back,
