@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segnet.architectures import UNKNOWN
+from segnet.configs import UNKNOWN
 
 if TYPE_CHECKING:
     from segnet.mask_model import MaskModel

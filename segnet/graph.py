@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from segnet import cache
-from segnet.cache import Bytes, pour, taken
+from segnet.cache import Bytes, read_all, write_all
 from segnet.classes import ClassError
 from segnet.engines import EngineError, converted, gives_numbers, import_openvino, openvino_core
 from segnet.weights import WeightsError, load_weights
@@ -108,7 +108,7 @@ def serialized(graph: Any) -> Bytes:
             for name, file in zip((description, numbers), files, strict=True):
                 name.symlink_to(f"/proc/self/fd/{file}")
             import_openvino().serialize(graph, str(description), str(numbers))
-        text, rest = map(taken, files)
+        text, rest = map(read_all, files)
     finally:
         for file in files:
             os.close(file)
@@ -145,7 +145,7 @@ def by_child(path: Path, sha256: str, keep: Sequence[str]) -> Bytes:
             check=False,
         )
         if done.returncode == 0:
-            return taken(result)
+            return read_all(result)
     except subprocess.TimeoutExpired:
         raise EngineError(f"making {path} ready for OpenVINO took more than {LIMIT:g} seconds; {REMEDY}") from None
     except OSError as error:
@@ -172,9 +172,9 @@ def main() -> int:
     said = os.dup(1)
     os.dup2(2, 1)  # whatever libraries print is not what we say
     try:
-        pour(int(descriptor), serialized(make(Path(path), sha256, keep)))
+        write_all(int(descriptor), serialized(make(Path(path), sha256, keep)))
     except tuple(TROUBLE.values()) as error:
-        pour(said, str(error).encode(errors="replace"))
+        write_all(said, str(error).encode(errors="replace"))
         return next(code for code, kind in TROUBLE.items() if isinstance(error, kind))
     return 0
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segnet.architectures import ARCHITECTURES, UNKNOWN
+from segnet.architectures import ARCHITECTURES
 from segnet.classes import PERSON, kept
+from segnet.configs import UNKNOWN
 from segnet.engines import Engine, EngineError, OpenVinoEngine, choose, converted, gives_numbers
 from segnet.graph import file_sha256, graph_of
 from segnet.weights import WeightsError, WeightsInfo, load_weights, read_info

@@ -207,9 +207,9 @@ def outline(info: WeightsInfo) -> "nn.Module":
     """The network that `info` describes, without numbers: it takes no memory, whatever the header claims."""
     import torch
 
-    from segnet.uninitialised import Undrawn
+    from segnet.uninitialised import Uninitialised
 
-    with torch.device("meta"), Undrawn():
+    with torch.device("meta"), Uninitialised():
         return build(info)
 
 

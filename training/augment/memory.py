@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from segnet.architectures import UNKNOWN
+from segnet.configs import UNKNOWN
 from segnet.memory import MOST_KEPT
 
 FRESH = 0.65  # share of pictures without a frame before

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from segnet.architectures import ARCHITECTURES, DeconvConfig
+from segnet.architectures import ARCHITECTURES
 from segnet.classes import VOC_CLASSES
+from segnet.configs import DeconvConfig
 from segnet.deconvnet import DeconvNet, load_vgg16_bn
 from segnet.inference import input_size
 from segnet.proposals import segment, windows
