@@ -1,11 +1,15 @@
-"""Every network that a weights file may hold, by the name that its header gives. Only building one imports torch."""
+"""Every network that a weights file may hold, by the name that its header gives. Only building one for torch imports
+torch.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from segnet import light_graph, selfie_graph
 from segnet.configs import TORCHVISION, DeconvConfig, LightConfig, SelfieConfig, TorchvisionConfig
+from segnet.opset_layers import Layers, Node, Shapes
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,6 +26,10 @@ class Architecture:
     least: int = 32  # and no shorter than this
     fixed: bool = False  # takes its own input sizes only, whatever the picture's aspect
     single: bool = False  # can only tell one class from the rest
+    # Of those that OpenVINO runs without torch: every tensor by the configuration, and the mask by the normalised
+    # picture and the previous mask. The others have to be built to know either.
+    shapes: Callable[[Any], Shapes] | None = None
+    graph: Callable[[Layers, Any, Node, Node], Node] | None = None
 
 
 def light(config: LightConfig, outputs: int) -> "nn.Module":
@@ -55,7 +63,11 @@ def torchvision(name: str, config: TorchvisionConfig, outputs: int) -> "nn.Modul
 
 
 ARCHITECTURES = {
-    "light": Architecture(LightConfig, light, remembers=True, single=True),
-    "selfie": Architecture(SelfieConfig, selfie, remembers=True, single=True),
+    "light": Architecture(
+        LightConfig, light, remembers=True, single=True, shapes=light_graph.shapes, graph=light_graph.mask
+    ),
+    "selfie": Architecture(
+        SelfieConfig, selfie, remembers=True, single=True, shapes=selfie_graph.shapes, graph=selfie_graph.mask
+    ),
     "deconvnet": Architecture(DeconvConfig, deconvnet, step=32, least=224, fixed=True),
 } | {name: Architecture(TorchvisionConfig, partial(torchvision, name)) for name in TORCHVISION}

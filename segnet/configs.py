@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 UNKNOWN = 0.5  # the previous mask of a first frame, and after a scene cut: nothing is known
+MOST_KEPT = 0.8  # share of the previous mask that the memory may keep in a new one
 TORCHVISION = (
     "lraspp_mobilenet_v3_large",
     "deeplabv3_mobilenet_v3_large",
