@@ -33,7 +33,8 @@ def hswish(x: Array) -> Array:
 
 def sigmoid(x: Array) -> Array:
     """Logistic function."""
-    found: Array = 1 / (1 + np.exp(-x))
+    with np.errstate(over="ignore"):  # 1 / ∞ is right
+        found: Array = 1 / (1 + np.exp(-x))
     return found
 
 
