@@ -33,7 +33,7 @@ def read(name: str) -> Bytes | None:
             found = os.fstat(descriptor)
             if not private(found) or not DIGEST <= found.st_size <= LARGEST:
                 return None
-            data = taken(descriptor)
+            data = read_all(descriptor)
             if data[:DIGEST].tobytes() != digest(name, data[DIGEST:]):
                 return None
             with suppress(OSError):
@@ -53,8 +53,8 @@ def write(name: str, content: Bytes) -> None:
         prune(folder)
         descriptor = os.open(new, os.O_WRONLY | os.O_CLOEXEC | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
         try:
-            pour(descriptor, digest(name, content))
-            pour(descriptor, content)
+            write_all(descriptor, digest(name, content))
+            write_all(descriptor, content)
             os.rename(new, name, src_dir_fd=folder, dst_dir_fd=folder)
         except OSError:
             os.unlink(new, dir_fd=folder)
@@ -120,7 +120,7 @@ def remove(name: str, folder: int) -> None:
         os.unlink(name, dir_fd=folder)
 
 
-def taken(descriptor: int) -> Bytes:
+def read_all(descriptor: int) -> Bytes:
     """All that is in a file, from its beginning. Raises OSError, also where it becomes shorter meanwhile."""
     data, at = np.empty(os.fstat(descriptor).st_size, np.uint8), 0
     while at < data.size:
@@ -131,7 +131,7 @@ def taken(descriptor: int) -> Bytes:
     return data
 
 
-def pour(descriptor: int, data: Any) -> None:
+def write_all(descriptor: int, data: Any) -> None:
     """All of the buffer's bytes into a file. Raises OSError."""
     rest = memoryview(data)
     while rest:

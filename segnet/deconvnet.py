@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from segnet.architectures import DeconvConfig
+from segnet.configs import DeconvConfig
 
 # Channels of VGG-16's convolutions, and of the mirror image's, five blocks each, as the paper's table has them. The
 # last layer of a block on the way up already has the channels of the pooling whose switches come next.

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segnet.architectures import UNKNOWN
+from segnet.configs import UNKNOWN
+from segnet.extras import lacking
 
 if TYPE_CHECKING:
     from segnet.mask_model import MaskModel
@@ -40,11 +41,13 @@ def choose(engine: str, device: str) -> tuple[str, str]:
     if device == "auto":
         device = "cuda" if engine != "openvino" and cuda_works() else "cpu"
     elif device == "cuda" and not cuda_works():
-        raise EngineError("there is no CUDA GPU that works; use auto or cpu")
+        raise EngineError(missing_cuda_torch() or "there is no CUDA GPU that works; use auto or cpu")
     if engine == "auto":
         engine = "torch" if device == "cuda" or (device == "cpu" and not openvino_works()) else "openvino"
     if engine == "torch" and device not in {"cpu", "cuda"}:
         raise EngineError(f"torch does not run on {device}; use openvino, or another device")
+    if engine == "torch" and (lack := lacking("the engine torch", "cuda")):
+        raise EngineError(lack)
     if engine == "openvino":
         if device == "cuda":
             raise EngineError("OpenVINO does not run on cuda; use torch, or another device")
@@ -54,11 +57,18 @@ def choose(engine: str, device: str) -> tuple[str, str]:
 
 def cuda_works() -> bool:
     """Whether there is a CUDA GPU that torch can use. torch is not asked where the driver itself finds none."""
-    if not driver_finds_gpu():
+    if not driver_finds_gpu() or missing_cuda_torch():
         return False
     import torch
 
     return torch.cuda.is_available()
+
+
+def missing_cuda_torch() -> str:
+    """Where there is an NVIDIA GPU and no torch that could use it, a sentence with the command that installs it; ""
+    otherwise. Imports torch where there is a GPU.
+    """
+    return lacking("the NVIDIA GPU of this machine", "cuda") if driver_finds_gpu() else ""
 
 
 def driver_finds_gpu() -> bool:
@@ -162,6 +172,14 @@ def openvino_core() -> Any:
     signal then ended the process (SIGSEGV; OpenVINO 2026.4). Raises ImportError.
     """
     return import_openvino().Core()
+
+
+def import_opset() -> tuple[Any, Any]:
+    """OpenVINO, and the operations that graphs are built of. Raises ImportError."""
+    openvino = import_openvino()
+    from openvino import opset13
+
+    return openvino, opset13
 
 
 def import_openvino() -> Any:

@@ -1,8 +1,9 @@
-"""The graph that OpenVINO runs, of a weights file: made once, by a process of its own, and kept in the cache.
+"""The graph that OpenVINO runs, of a weights file. Where it can be built of the tensors (segnet.opset_graph), that is
+done here and now. Otherwise it is made once, by a process of its own, and kept in the cache.
 
-It takes torch to make one, which costs seconds, and hundreds of megabytes for as long as a process lives; and tracing
-the network and OpenVINO's frontend hold the interpreter's lock for up to 180 ms at a time: frames would wait. Who uses
-the graph has none of that. One graph serves pictures of every size.
+It takes torch to make one of those, which costs seconds, and hundreds of megabytes for as long as a process lives; and
+tracing the network and OpenVINO's frontend hold the interpreter's lock for up to 180 ms at a time: frames would wait.
+Who uses the graph has none of that. One graph serves pictures of every size.
 """
 
 import ctypes
@@ -14,7 +15,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from functools import cache as once
-from importlib.metadata import version
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import current_thread, main_thread
@@ -23,10 +25,12 @@ from typing import Any
 import numpy as np
 
 from segnet import cache
-from segnet.cache import Bytes, pour, taken
-from segnet.classes import ClassError
-from segnet.engines import EngineError, converted, gives_numbers, import_openvino, openvino_core
-from segnet.weights import WeightsError, load_weights
+from segnet.architectures import ARCHITECTURES
+from segnet.cache import Bytes, read_all, write_all
+from segnet.classes import ClassError, kept
+from segnet.engines import EngineError, MakeGraph, converted, gives_numbers, import_openvino, openvino_core
+from segnet.opset_graph import gives_finite, mask_graph
+from segnet.weights import WeightsError, WeightsInfo, load_tensors, load_weights
 
 CHILD = (sys.executable, "-P", "-m", "segnet.graph")  # -P: no module of the folder that happens to be the current
 LIMIT = 140.0  # seconds; alone on a machine the shipped weights take 2, large ones 6, all of them in an emulated one 80
@@ -35,6 +39,27 @@ PR_SET_PDEATHSIG = 1  # prctl(2)
 SHARED = Path("/dev/shm")  # noqa: S108 - in memory, so that there is room for a folder of two links on a full disk too
 TROUBLE = {65: WeightsError, 69: EngineError, 64: ClassError}  # the child's exit codes for what it can put into words
 REMEDY = "try again, or use torch"
+
+
+def graph_maker(path: Path, info: WeightsInfo, keep: Sequence[str]) -> MakeGraph:
+    """What gives the graph of the weights file, whose header says `info`, for these classes. Raises WeightsError,
+    ClassError; what it returns also EngineError.
+    """
+    kept(info.classes, keep)  # a graph that is read from the cache has them already
+    if ARCHITECTURES[info.architecture].graph is None:
+        return partial(graph_of, path, file_sha256(path), tuple(keep))
+    tensors, found = load_tensors(path)
+    if found != info:
+        raise changed(path)
+    if not gives_finite(tensors, info):
+        raise WeightsError(f"the network in {path} gives numbers that are not finite")
+    model = mask_graph(tensors, info)
+    return lambda: model.clone()
+
+
+def changed(path: Path) -> WeightsError:
+    """The error for a file that was written to meanwhile."""
+    return WeightsError(f"{path} was changed while it was read; try again")
 
 
 def graph_of(path: Path, sha256: str, keep: Sequence[str]) -> Any:
@@ -54,9 +79,17 @@ def graph_of(path: Path, sha256: str, keep: Sequence[str]) -> Any:
 
 def key(sha256: str, keep: Sequence[str]) -> str:
     """The name in the cache of what is made of these: it changes with whatever may make it another graph."""
-    parts = {name: version(name) for name in ("openvino", "torch", "torchvision")}
+    parts = {name: installed(name) for name in ("openvino", "torch", "torchvision")}
     about = json.dumps([sha256, sorted({*keep}), parts, code()])
     return hashlib.sha256(about.encode()).hexdigest()
+
+
+def installed(name: str) -> str:
+    """The version of a package; "" where it is not there, of which the child will complain."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
 
 
 @once
@@ -86,7 +119,7 @@ def make(path: Path, sha256: str, keep: Sequence[str]) -> Any:
 
     network, info = load_weights(path)
     if file_sha256(path) != sha256:
-        raise WeightsError(f"{path} was changed while it was read; try again")
+        raise changed(path)
     model = MaskModel(network, info, keep).eval()
     width, height = info.input_sizes[0]
     # OpenVINO makes numbers of what is none, so torch is asked.
@@ -108,7 +141,7 @@ def serialized(graph: Any) -> Bytes:
             for name, file in zip((description, numbers), files, strict=True):
                 name.symlink_to(f"/proc/self/fd/{file}")
             import_openvino().serialize(graph, str(description), str(numbers))
-        text, rest = map(taken, files)
+        text, rest = map(read_all, files)
     finally:
         for file in files:
             os.close(file)
@@ -145,7 +178,7 @@ def by_child(path: Path, sha256: str, keep: Sequence[str]) -> Bytes:
             check=False,
         )
         if done.returncode == 0:
-            return taken(result)
+            return read_all(result)
     except subprocess.TimeoutExpired:
         raise EngineError(f"making {path} ready for OpenVINO took more than {LIMIT:g} seconds; {REMEDY}") from None
     except OSError as error:
@@ -172,9 +205,9 @@ def main() -> int:
     said = os.dup(1)
     os.dup2(2, 1)  # whatever libraries print is not what we say
     try:
-        pour(int(descriptor), serialized(make(Path(path), sha256, keep)))
+        write_all(int(descriptor), serialized(make(Path(path), sha256, keep)))
     except tuple(TROUBLE.values()) as error:
-        pour(said, str(error).encode(errors="replace"))
+        write_all(said, str(error).encode(errors="replace"))
         return next(code for code, kind in TROUBLE.items() if isinstance(error, kind))
     return 0
 

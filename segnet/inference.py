@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segnet.architectures import ARCHITECTURES, UNKNOWN
-from segnet.classes import PERSON, kept
+from segnet.architectures import ARCHITECTURES
+from segnet.classes import PERSON
+from segnet.configs import UNKNOWN
 from segnet.engines import Engine, EngineError, OpenVinoEngine, choose, converted, gives_numbers
-from segnet.graph import file_sha256, graph_of
+from segnet.graph import graph_maker
 from segnet.weights import WeightsError, WeightsInfo, load_weights, read_info
 
 if TYPE_CHECKING:
@@ -92,9 +93,7 @@ def starter(
     if isinstance(network, Path):
         if engine == "torch":
             raise EngineError(f"torch does not run {network} as it is; load it first, or use openvino")
-        kept(info.classes, keep)  # the graph has them already, or says later that it can't
-        graph = partial(graph_of, network, file_sha256(network), tuple(keep))
-        return partial(OpenVinoEngine, graph, device=device, threads=threads)
+        return partial(OpenVinoEngine, graph_maker(network, info, keep), device=device, threads=threads)
     import torch
 
     from segnet.mask_model import MaskModel

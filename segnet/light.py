@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from segnet.architectures import LightConfig
+from segnet.configs import LightConfig
 from segnet.memory import Memory, whole
 
 

@@ -4,9 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from segnet.architectures import UNKNOWN
+from segnet.configs import MOST_KEPT, UNKNOWN
 
-MOST_KEPT = 0.8  # share of the previous mask that may be in a new one
 TINY = 1e-6
 
 

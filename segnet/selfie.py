@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from segnet.architectures import SelfieConfig
+from segnet.configs import SelfieConfig
 from segnet.memory import Memory, fours
 
 QUARTER, EIGHTH, SIXTEENTH, CONTEXT = 16, 24, 32, 128  # channels at these shares of the input, and in the context

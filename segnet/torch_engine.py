@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from segnet.architectures import UNKNOWN
+from segnet.configs import UNKNOWN
 from segnet.engines import Array
 from segnet.mask_model import MaskModel
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 
-class Undrawn(TorchFunctionMode):
+class Uninitialised(TorchFunctionMode):
     """Within it, nothing is drawn from a normal distribution. On tensors without numbers that is no loss, and drawing
     would import torch's compiler: a second and a hundred megabytes, before anybody sees a picture.
     """

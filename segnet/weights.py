@@ -1,12 +1,12 @@
 """Weights files that explain themselves: safetensors whose header says what network the tensors belong to, what it
-tells apart, how pictures are prepared for it, and where it comes from. Never a pickle. Reading headers takes no torch.
+tells apart, how pictures are prepared for it, and where it comes from. Never a pickle. Headers are read without torch,
+and so are the tensors of networks whose shapes are known without it.
 """
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +16,9 @@ from safetensors import safe_open
 
 from segnet.architectures import ARCHITECTURES
 from segnet.classes import BACKGROUND, PERSON
+from segnet.configs import TORCHVISION
+from segnet.extras import lacking
+from segnet.opset_layers import Array, Shapes
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -77,7 +80,7 @@ def save_weights(path: Path, tensors: Mapping[str, "Tensor"], info: WeightsInfo)
     # Flattened and shaped again, because a channels-last tensor of 1×1 kernels only looks contiguous.
     held = {name: tensor.detach().cpu().reshape(-1).reshape(tensor.shape) for name, tensor in tensors.items()}
     about = ABOUT.dump_json(info).decode()
-    compare(path, outline(described(path, about)), {name: kind(tensor) for name, tensor in held.items()})
+    compare(path, shapes(described(path, about)), {name: kind(tensor) for name, tensor in held.items()})
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.new")
     try:
@@ -93,38 +96,47 @@ def save_weights(path: Path, tensors: Mapping[str, "Tensor"], info: WeightsInfo)
 
 
 def load_weights(path: Path) -> tuple["nn.Module", WeightsInfo]:
-    """The network on the CPU, ready for inference, and what its file says. Raises WeightsError: a file is
-    taken whole, with every name, type, shape and value as it must be, or not at all.
+    """The network on the CPU, ready for inference, and what its file says. Raises WeightsError, as load_tensors, and
+    where torch is not there.
     """
-    with opened(path, "pt") as (file, header):
+    tensors, info = load_tensors(path)
+    network = outline(info)
+    import torch
+
+    network.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in tensors.items()}, assign=True)
+    return network.eval(), info
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Array], WeightsInfo]:
+    """The network's tensors, and what their file says. Raises WeightsError: a file is taken whole, with every name,
+    type, shape and value as it must be, or not at all.
+    """
+    with opened(path) as (file, header):
         info = described(path, header["info"])
-        network = outline(info)
+        expected = shapes(info)
         parts = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - not a dict
         # Compared before a single number is read.
-        compare(path, network, {name: (part.get_dtype(), tuple(part.get_shape())) for name, part in parts.items()})
-        # Cloned, because what is got is the file itself: whoever writes to it later would change the network.
-        tensors: dict[str, Tensor] = {name: file.get_tensor(name).clone() for name in parts}
+        compare(path, expected, {name: (part.get_dtype(), tuple(part.get_shape())) for name, part in parts.items()})
+        tensors: dict[str, Array] = {name: file.get_tensor(name) for name in parts}
     if not all(finite(tensor) for tensor in tensors.values()):
         raise WeightsError(f"{path} holds numbers that are not finite: its training went wrong; take an earlier file")
     if digest(tensors) != header["sha256"]:
         raise WeightsError(
             f"the tensors in {path} do not have the sha256 that its header names: it is damaged; copy it again"
         )
-    network.load_state_dict(tensors, assign=True)
-    return network.eval(), info
+    return tensors, info
 
 
 def read_info(path: Path) -> WeightsInfo:
     """What the file says of itself, from its header alone. Raises WeightsError."""
-    with opened(path, "numpy") as (_, header):
+    with opened(path) as (_, header):
         return described(path, header["info"])
 
 
 @contextmanager
-def opened(path: Path, framework: str) -> Iterator[tuple[Any, dict[str, str]]]:
-    """The file, of a size that may be read, and its header, which has all that it must; `framework` is what its tensors
-    would be read for, "numpy" or "pt". Raises WeightsError, also for whatever the reader of a hostile file raises
-    inside the with.
+def opened(path: Path) -> Iterator[tuple[Any, dict[str, str]]]:
+    """The file, of a size that may be read, and its header, which has all that it must. Raises WeightsError, also for
+    whatever the reader of a hostile file raises inside the with.
     """
     try:
         if not path.exists():
@@ -137,7 +149,7 @@ def opened(path: Path, framework: str) -> Iterator[tuple[Any, dict[str, str]]]:
             length = int.from_bytes(start.read(8), "little")
         if length > MAX_HEADER:
             raise OSError(f"its header has {length} bytes, more than the {MAX_HEADER} that it may have")
-        with safe_open(str(path), framework=framework) as file:
+        with safe_open(str(path), framework="numpy") as file:
             header = file.metadata() or {}
             check(path, header)
             yield file, header
@@ -203,19 +215,33 @@ def nonsense(path: Path, what: str) -> WeightsError:
     return WeightsError(f"the header of {path} does not describe a network that this version knows: {what}; {REMEDY}")
 
 
+def shapes(info: WeightsInfo) -> Shapes:
+    """Every tensor of the network that `info` describes. Raises WeightsError where only torch knows them, and is not
+    there.
+    """
+    known = ARCHITECTURES[info.architecture].shapes
+    if known is not None:
+        return known(info.config)
+    return {name: kind(tensor) for name, tensor in outline(info).state_dict().items()}
+
+
 def outline(info: WeightsInfo) -> "nn.Module":
-    """The network that `info` describes, without numbers: it takes no memory, whatever the header claims."""
+    """The network that `info` describes, without numbers: it takes no memory, whatever the header claims. Raises
+    WeightsError where it can't be built for want of torch.
+    """
+    parts = ("torch", "torchvision") if info.architecture in TORCHVISION else ("torch",)
+    if lack := lacking(f"a {info.architecture}", "cuda", parts):
+        raise WeightsError(lack)
     import torch
 
-    from segnet.uninitialised import Undrawn
+    from segnet.uninitialised import Uninitialised
 
-    with torch.device("meta"), Undrawn():
+    with torch.device("meta"), Uninitialised():
         return build(info)
 
 
-def compare(path: Path, network: "nn.Module", found: Mapping[str, tuple[str, tuple[int, ...]]]) -> None:
-    """Whether the tensors found, name → (type, shape), are the network's own. Raises WeightsError."""
-    expected = {name: kind(tensor) for name, tensor in network.state_dict().items()}
+def compare(path: Path, expected: Shapes, found: Shapes) -> None:
+    """Whether the tensors found are the network's own. Raises WeightsError."""
     if found == expected:
         return
     wrong = min(name for name in {*found, *expected} if found.get(name) != expected.get(name))
@@ -236,16 +262,16 @@ def said(tensor: tuple[str, tuple[int, ...]] | None) -> str:
     return "none" if tensor is None else f"{tensor[0]} {'×'.join(map(str, tensor[1])) or 'scalar'}"
 
 
-def finite(tensor: "Tensor") -> bool:
+def finite(tensor: Array) -> bool:
     """No NaN and no infinity. The extremes tell it, as NaN is passed on, and cost no second copy of the tensor."""
-    return all(isfinite(extreme) for extreme in tensor.aminmax())
+    return not tensor.size or bool(np.isfinite(tensor.min()) and np.isfinite(tensor.max()))
 
 
-def digest(tensors: Mapping[str, "Tensor"]) -> str:
-    """sha256 over names, types, shapes and bytes of the tensors, contiguous and on the CPU, sorted by name."""
+def digest(tensors: "Mapping[str, Array | Tensor]") -> str:
+    """sha256 over names, types (as torch calls them), shapes and bytes of the tensors, on the CPU, sorted by name."""
     total = hashlib.sha256()
     for name in sorted(tensors):
-        tensor = tensors[name]
-        total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        total.update(tensor.reshape(-1).numpy().view(np.uint8).data)
+        tensor = np.ascontiguousarray(tensors[name])
+        total.update(f"{name} torch.{tensor.dtype} {tuple(tensors[name].shape)}\n".encode())
+        total.update(tensor.reshape(-1).view(np.uint8).data)
     return total.hexdigest()

@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_settings import CliApp, CliPositionalArg, CliSubCommand, SettingsError
 
-from segnet.architectures import SelfieConfig
 from segnet.classes import ClassError
+from segnet.configs import SelfieConfig
 from segnet.engines import EngineError
 from segnet.weights import DEFAULT, WeightsError
 from training.errors import DataError

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from segnet.architectures import UNKNOWN
+from segnet.configs import UNKNOWN
 from segnet.inference import load_segmenter
 from segnet.mask_model import MaskModel
 from segnet.weights import DEFAULT, load_weights

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segnet.architectures import LightConfig
+from segnet.configs import LightConfig
 from segnet.engines import EngineError
 from segnet.inference import Segmenter
 from segnet.weights import DEFAULT, WeightsInfo, build, save_weights

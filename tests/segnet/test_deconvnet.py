@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 from torchvision.models import vgg13_bn, vgg16, vgg16_bn
 
-from segnet.architectures import DeconvConfig
+from segnet.configs import DeconvConfig
 from segnet.deconvnet import DeconvNet, from_vgg16_bn, load_vgg16_bn
 from segnet.proposals import SMALLEST, Box, cut, enlarged, loudest, segment, windows
 

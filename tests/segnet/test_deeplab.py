@@ -8,8 +8,9 @@ import torch
 from torch import nn
 from torchvision.models import get_model, get_model_weights
 
-from segnet.architectures import ARCHITECTURES, TORCHVISION
+from segnet.architectures import ARCHITECTURES
 from segnet.classes import VOC_CLASSES, ClassError, kept
+from segnet.configs import TORCHVISION
 from segnet.deeplab import Torchvision
 from segnet.weights import WeightsError, load_weights, save_weights
 from training.convert import pth

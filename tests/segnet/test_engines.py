@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from segnet import engines
-from segnet.architectures import ARCHITECTURES, DeconvConfig, TorchvisionConfig
+from segnet.architectures import ARCHITECTURES
 from segnet.classes import VOC_CLASSES, ClassError
+from segnet.configs import DeconvConfig, TorchvisionConfig
 from segnet.engines import EngineError, choose, openvino_works
 from segnet.inference import ENGINES, Segmenter, load_segmenter
 from segnet.mask_model import MaskModel, Pool, Unpool, slim

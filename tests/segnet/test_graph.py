@@ -126,8 +126,8 @@ def test_one_graph_serves_pictures_of_every_size(monkeypatch, folder):
 
 
 def test_a_network_without_a_memory_has_one_input_and_its_classes(tmp_path, monkeypatch):
-    from segnet.architectures import DeconvConfig
     from segnet.classes import VOC_CLASSES
+    from segnet.configs import DeconvConfig
     from segnet.weights import WeightsInfo
 
     info = WeightsInfo("deconvnet", DeconvConfig(width=0.125, fc=64), VOC_CLASSES, ((224, 224), (256, 224)))
@@ -228,7 +228,7 @@ def test_a_full_disk_leaves_nothing_half(weights, folder, monkeypatch):
         os.write(descriptor, bytes(data)[:10])
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(cache, "pour", full)
+    monkeypatch.setattr(cache, "write_all", full)
     openvino(weights)
     assert folder.exists()
     assert entries(folder) == []

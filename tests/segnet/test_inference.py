@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from segnet import engines
-from segnet.architectures import LightConfig
+from segnet.configs import LightConfig
 from segnet.weights import WeightsInfo, build, save_weights
 from vcam.errors import SettingsError
 from vcam.pipeline.network import load_network

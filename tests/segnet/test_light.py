@@ -7,9 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segnet.architectures import UNKNOWN, LightConfig
+from segnet.configs import MOST_KEPT, UNKNOWN, LightConfig
 from segnet.light import Block, LightNet, fused
-from segnet.memory import MOST_KEPT, Memory, mixed
+from segnet.memory import Memory, mixed
 from segnet.weights import DEFAULT, load_weights
 from training.run.losses import segmentation_loss
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from segnet.architectures import UNKNOWN, SelfieConfig
+from segnet.configs import UNKNOWN, SelfieConfig
 from segnet.engines import openvino_works
 from segnet.inference import Segmenter
 from segnet.selfie import Refinement, SelfieNet

@@ -16,8 +16,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from segnet import weights
-from segnet.architectures import DeconvConfig, LightConfig, TorchvisionConfig
 from segnet.classes import VOC_CLASSES
+from segnet.configs import DeconvConfig, LightConfig, TorchvisionConfig
 from segnet.inference import Segmenter, input_size, load_segmenter
 from segnet.light import LightNet, fused
 from segnet.selfie import SelfieNet

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from segnet.architectures import UNKNOWN
-from segnet.memory import MOST_KEPT
+from segnet.configs import MOST_KEPT, UNKNOWN
 
 FRESH = 0.65  # share of pictures without a frame before
 STILL = 0.45  # share of the others in which nothing moves but the noise

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from segnet.architectures import TORCHVISION, UNKNOWN, SelfieConfig
 from segnet.classes import BACKGROUND
+from segnet.configs import TORCHVISION, UNKNOWN, SelfieConfig
 from segnet.engines import converted, import_openvino, shaped
 from segnet.mask_model import MaskModel
 from segnet.weights import WeightsInfo, build, load_weights, save_weights

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from segnet.architectures import TORCHVISION, TorchvisionConfig
 from segnet.classes import PERSON, VOC_CLASSES
+from segnet.configs import TORCHVISION, TorchvisionConfig
 from segnet.weights import IMAGENET_MEAN, IMAGENET_STD, WeightsError, WeightsInfo, outline
 
 TRAINED = "COCO_WITH_VOC_LABELS_V1"  # on the pictures of COCO that show VOC's classes

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from segnet.architectures import SelfieConfig
+from segnet.configs import SelfieConfig
 from segnet.engines import import_openvino, openvino_core
 from segnet.selfie import SelfieNet
 from segnet.weights import WeightsError, WeightsInfo

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from segnet.architectures import LightConfig, SelfieConfig
+from segnet.configs import LightConfig, SelfieConfig
 from segnet.inference import Segmenter
 from segnet.weights import WeightsInfo
 from training.augment.batches import Batches, load_album

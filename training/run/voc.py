@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from segnet.architectures import ARCHITECTURES, DeconvConfig
+from segnet.architectures import ARCHITECTURES
 from segnet.classes import VOC_CLASSES
+from segnet.configs import DeconvConfig
 from segnet.deconvnet import DeconvNet, load_vgg16_bn
 from segnet.weights import IMAGENET_MEAN, IMAGENET_STD, WeightsInfo
 from training.augment.voc_batches import VocBatches

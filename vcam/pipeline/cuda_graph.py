@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from segnet.architectures import UNKNOWN
+from segnet.configs import UNKNOWN
 from segnet.torch_engine import captured
 from vcam.effects.blur import LOW_LINES, blur_sigma, low_resolution
 from vcam.frame import I420, YUYV, SafeFrame, empty, seal

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from segnet.architectures import LightConfig
+from segnet.configs import LightConfig
 from segnet.light import LightNet
 from training.augment.memory import Motion, draw_motion, previous_masks, spoilt, trailing
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from segnet.architectures import LightConfig
+from segnet.configs import LightConfig
 from segnet.light import LightNet
 from training.augment import opencv
 from training.augment import tensors as lens

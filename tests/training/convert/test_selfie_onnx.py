@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from segnet.architectures import SelfieConfig
+from segnet.configs import SelfieConfig
 from segnet.engines import converted, openvino_works, shaped
 from segnet.selfie import SelfieNet
 from segnet.weights import WeightsError, digest, load_weights

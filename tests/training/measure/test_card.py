@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segnet.architectures import DeconvConfig
 from segnet.classes import VOC_CLASSES
+from segnet.configs import DeconvConfig
 from segnet.weights import DEFAULT, WeightsInfo, build, load_weights, save_weights
 from training.errors import DataError
 from training.measure import fails

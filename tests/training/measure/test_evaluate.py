@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segnet.architectures import DeconvConfig
 from segnet.classes import VOC_CLASSES
+from segnet.configs import DeconvConfig
 from segnet.weights import DEFAULT, WeightsInfo, build, load_weights, read_info, save_weights
 from tests.helpers.fake_segmenter import SIZE, Fake, by_brightness
 from training.data.pairs import find_pairs, find_set
