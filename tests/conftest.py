@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vcam.media.files import SAMPLE, VideoFile
+from vcam.media.films import SAMPLE, VideoFile
 from vcam.media.raw_frame import RawFrame
 
 cv2.setNumThreads(1)

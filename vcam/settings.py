@@ -37,7 +37,7 @@ class CameraSettings(Section):
 
     device: str = Field(
         "auto",
-        description="webcam: a path such as /dev/video0, part of its name, or auto",
+        description="webcam: a path such as /dev/video0, part of its name, auto, or sample, a bundled clip",
     )
     format: Literal["auto", "mjpeg", "yuyv"] = Field("auto", description="what to ask the webcam for")
     fps: int = Field(30, ge=5, le=120, description="frames a second to ask the webcam for")

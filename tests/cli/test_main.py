@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from tests.media.test_files import picture
+from tests.helpers.files import picture
 from vcam import __main__ as cli
 from vcam.errors import CameraLostError
-from vcam.media.files import SAMPLE, VideoFile
+from vcam.media.films import SAMPLE, VideoFile
 from vcam.offline import demo
 from vcam.settings import Settings, load_settings
 

@@ -20,7 +20,7 @@ def test_the_status_is_told_to_people_panels_and_programs():
         until(lambda: client.ask("status")["figures"]["fps_in"] > 0)
         text = segblur("status").stdout
         assert text.startswith("state     live\n")
-        assert "webcam    the sample" in text
+        assert "webcam    bundled sample" in text
         assert json.loads(segblur("status", "--json").stdout)["state"] == "live"
         assert json.loads(segblur("status", "--waybar").stdout)["class"] == "live"
         assert 'segblur_state{state="live"} 1' in segblur("status", "--metrics").stdout

@@ -13,7 +13,7 @@ from tests.effects.test_compositor import soft_disc
 from tests.helpers.faulty_worker import paint_secret, secret_of
 from vcam.effects import look as module
 from vcam.effects import scene
-from vcam.effects.backdrop import check_file, film
+from vcam.effects.backdrop import check_file
 from vcam.effects.blur import Blur
 from vcam.effects.compositor import compose
 from vcam.effects.look import FADE, Look
@@ -21,6 +21,7 @@ from vcam.effects.styles import Colour, Dim
 from vcam.errors import PictureError, SettingsError
 from vcam.frame import planes
 from vcam.masks.mask import FrameMask
+from vcam.media.films import endless
 from vcam.media.raw_frame import RawFrame
 from vcam.settings import LookSettings
 
@@ -230,7 +231,7 @@ def test_while_a_picture_is_being_read_the_effect_before_stays_and_then_it_fades
 
 def test_a_video_that_breaks_while_it_plays_gives_way_to_the_blur_and_is_told_once(raw, tmp_path, monkeypatch):
     def breaking(path, size):
-        good = film(path, size)
+        good = endless(path, size)
         yield next(good)
         shown.wait(PATIENCE)
         raise PictureError(f"{path} is damaged")

@@ -24,7 +24,7 @@ from vcam.effects.blur import Blur
 from vcam.effects.compositor import compose
 from vcam.frame import empty
 from vcam.masks.mask import find_mask
-from vcam.media.files import SAMPLE, VideoFile
+from vcam.media.films import SAMPLE, VideoFile
 from vcam.media.raw_frame import RawFrame
 from vcam.media.yuv import from_bgr, to_bgr
 from vcam.pipeline.network import load_network, whole_frames

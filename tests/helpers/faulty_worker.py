@@ -11,11 +11,10 @@ import time
 
 import numpy as np
 
-from vcam.devices.v4l2 import Device
+from vcam.devices.sample import SampleCamera
 from vcam.devices.webcam import WebCamera
 from vcam.errors import DeviceLostError, SettingsError
 from vcam.frame import planes
-from vcam.media.files import SAMPLE, FileCamera
 from vcam.pipeline.hot_swap import Networks
 from vcam.service.frame_slots import DisconnectedError, Sender
 from vcam.service.worker import work
@@ -37,11 +36,8 @@ class Box:
         return mask
 
 
-class SecretCamera(FileCamera):
+class SecretCamera(SampleCamera):
     """The sample with a chequered secret in the two upper corners, where no mask keeps anything."""
-
-    device = Device(SAMPLE, "the sample")
-    about = {"name": "the sample", "path": "", "id": "", "format": "I420", "size": [640, 480], "fps": 30.0}  # noqa: RUF012
 
     def read(self):
         frame = super().read()
@@ -50,7 +46,7 @@ class SecretCamera(FileCamera):
 
 
 def open_sample(camera, output, known):
-    return SecretCamera(SAMPLE, output)
+    return SecretCamera(camera, output)
 
 
 def paint_secret(luma):

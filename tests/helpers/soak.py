@@ -23,7 +23,7 @@ from tests.helpers.faulty_worker import Box, paint_secret, secret_of
 from vcam.devices.v4l2 import Device
 from vcam.errors import CameraLostError
 from vcam.frame import planes
-from vcam.media.files import SAMPLE, VideoFile
+from vcam.media.films import SAMPLE, VideoFile
 from vcam.media.raw_frame import RawFrame
 from vcam.pipeline.hot_swap import Networks
 from vcam.service import supervisor, worker

@@ -26,7 +26,7 @@ from vcam.effects.blur import Blur
 from vcam.effects.compositor import compose
 from vcam.frame import I420, planes, size_of
 from vcam.masks.mask import FrameMask, Segment, mask_or_none
-from vcam.media.files import VideoFile
+from vcam.media.films import VideoFile
 from vcam.media.raw_frame import RawFrame
 from vcam.media.yuv import to_bgr
 

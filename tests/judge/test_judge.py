@@ -15,7 +15,7 @@ from tests.judge.sheet import PART, Clip, sheet, telling
 from training.data.pairs import find_pairs
 from vcam.frame import planes, seal
 from vcam.masks.mask import FrameMask
-from vcam.media.files import SAMPLE
+from vcam.media.films import SAMPLE
 from vcam.media.raw_frame import RawFrame
 
 WIDTH, HEIGHT = 480, 320

@@ -19,7 +19,7 @@ from tests.helpers.faulty_worker import Box, paint_secret, secret_of
 from vcam.effects.blur import Blur
 from vcam.errors import OutputError, PictureError, SettingsError
 from vcam.frame import empty, planes
-from vcam.media.files import SAMPLE, VideoFile
+from vcam.media.films import SAMPLE, VideoFile
 from vcam.media.yuv import from_bgr, to_bgr
 from vcam.offline.batch import blur_videos
 from vcam.pipeline import network

@@ -18,7 +18,7 @@ from vcam.effects.look import at_least
 from vcam.effects.styles import Colour, Dim, Grey, Pixelate
 from vcam.frame import empty, planes, size_of
 from vcam.masks.mask import FrameMask, find_mask
-from vcam.media.files import SAMPLE, VideoFile
+from vcam.media.films import SAMPLE, VideoFile
 from vcam.media.raw_frame import RawFrame
 from vcam.media.yuv import to_bgr
 from vcam.offline.image import blur_picture

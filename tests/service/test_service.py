@@ -21,7 +21,7 @@ from tests.helpers.keepers import PATIENCE, QUICK, Device, after, command_of, sa
 from vcam.control import client, server
 from vcam.control.protocol import socket_path
 from vcam.errors import SegBlurError, SettingsError
-from vcam.media.files import SAMPLE
+from vcam.media.films import SAMPLE
 from vcam.service import keeper, weights_store, weights_trial
 from vcam.service.service import Service
 from vcam.service.supervisor import Supervisor
@@ -121,7 +121,7 @@ def test_the_status_tells_what_is_seen():
         until(lambda: client.ask("status")["figures"]["fps_in"] > 0)
         status = client.ask("status")
         assert status["state"] == "live"
-        assert status["camera"]["name"] == "the sample"
+        assert status["camera"]["name"] == "bundled sample"
         assert status["figures"]["worker_starts"] == 1
         assert status["figures"]["frames_out"] > 0
         assert {"delivery", "mask", "compose"} == set(status["figures"]["stages"])

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from vcam.errors import SegBlurError, SettingsError
-from vcam.media.files import SAMPLE, VideoFile
+from vcam.media.films import SAMPLE, VideoFile
 from vcam.media.yuv import cover, to_bgr
 from vcam.settings import NetworkSettings, OutputSettings, Settings
 

@@ -1,5 +1,6 @@
 """`segblur devices`: webcams and virtual cameras, with what they can do."""
 
+from vcam.devices.cameras import SAMPLE
 from vcam.devices.v4l2 import Device, devices
 from vcam.devices.webcam import usable
 
@@ -16,6 +17,7 @@ def describe(found: list[Device]) -> str:
     lines += [line for device in loopbacks for line in entry(device)]
     lines += [] if loopbacks else ["  none; make one with: segblur setup"]
     lines += [f"Can't be opened: {device.path}  {device.name}  ({device.trouble})" for device in refused]
+    lines += ["To try things out without a webcam:", f"  {SAMPLE}  a bundled clip, again and again"]
     return "\n".join(lines)
 
 

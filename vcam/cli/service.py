@@ -46,7 +46,7 @@ def add_commands(command: Add) -> None:
     parser.add_argument("--blur", type=number, help="strength, 0.2 to 1")
     parser.add_argument("--on", help="background, or person: that is then hidden, and the room shown")
     parser = command("camera", camera, "take another webcam")
-    parser.add_argument("device", help="a path, part of a name, or auto (segblur devices lists them)")
+    parser.add_argument("device", help="a path, part of a name, auto, or sample (segblur devices lists them)")
     parser = command("weights", weights, "other weights for the network, without a gap in the picture")
     actions = parser.add_subparsers(metavar="", required=True)
     use = actions.add_parser("use", help="take a file, checked before and on its first frame", allow_abbrev=False)

@@ -87,7 +87,7 @@ COMMANDS = {
     ),
     "camera": Command(
         "changes the webcam",
-        {"device": Argument("text", "as the setting camera.device: a path, part of a name, or auto")},
+        {"device": Argument("text", "as the setting camera.device: a path, part of a name, auto, or sample")},
     ),
     "effect": Command(
         "changes the look until the service ends, without writing it to the settings file; what is not said stays",

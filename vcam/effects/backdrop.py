@@ -14,9 +14,10 @@ import cv2
 
 from vcam.effects.scene import Shot
 from vcam.errors import SegBlurError
-from vcam.frame import I420, empty, planes, size_of
-from vcam.media.files import VideoFile, read_picture
-from vcam.media.yuv import cover, from_bgr
+from vcam.frame import empty
+from vcam.media.films import endless
+from vcam.media.pictures import read_picture
+from vcam.media.yuv import from_bgr
 from vcam.settings import LookSettings
 
 LOOKED_AT = 30  # frames of a video that is checked
@@ -30,35 +31,7 @@ def still(path: Path, size: tuple[int, int]) -> Iterator[Shot]:
     yield math.inf, pixels
 
 
-def film(path: Path, size: tuple[int, int]) -> Iterator[Shot]:
-    """A video at (width, height), again and again. Raises PictureError where the file is damaged, at any time."""
-    start = 0.0
-    with VideoFile(path) as video:
-        while True:
-            time = first = None
-            for time, pixels in video.timed_frames():
-                first = time if first is None else first
-                yield start + time - first, fitted(pixels, size, float(video.pixel_aspect))
-            assert time is not None and first is not None  # else timed_frames has raised
-            start += time - first + 1 / video.fps
-            video.close()
-            video.rewind()
-
-
-def fitted(pixels: I420, size: tuple[int, int], aspect: float) -> I420:
-    """The picture, whose pixels are `aspect` times as wide as high, at (width, height): scaled to cover it, and what
-    sticks out at two sides cut off.
-    """
-    if size_of(pixels) == size and aspect == 1:
-        return pixels
-    result = empty(*size)
-    for source, target in zip(planes(pixels), planes(result), strict=True):
-        square = source if aspect == 1 else cv2.resize(source, (round(source.shape[1] * aspect), source.shape[0]))
-        target[:] = cover(square, target.shape[1], target.shape[0])
-    return result
-
-
-READERS = {"picture": still, "video": film}
+READERS = {"picture": still, "video": endless}
 
 
 def check_file(kind: str, path: Path) -> None:

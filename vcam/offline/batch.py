@@ -20,7 +20,8 @@ from tqdm import tqdm
 from vcam.effects.backdrop import check_look
 from vcam.errors import OutputError, PictureError, SegBlurError
 from vcam.masks.mask import Segment
-from vcam.media.files import VideoFile, make_folder, whole
+from vcam.media.films import VideoFile
+from vcam.offline.results import make_folder, whole
 from vcam.offline.video import CONTAINERS, blur_frames, check_target, encode, on_stderr
 from vcam.pipeline.framing import AS_FILMED
 from vcam.settings import FramingSettings, LookSettings, for_camera

@@ -11,16 +11,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from vcam.devices.cameras import SAMPLE as SAMPLE_DEVICE
+from vcam.devices.cameras import open_camera
 from vcam.devices.loopback import find_loopback
+from vcam.devices.sample import SampleCamera
 from vcam.devices.v4l2 import Device
-from vcam.devices.webcam import WebCamera, choose_camera
+from vcam.devices.webcam import choose_camera
 from vcam.effects.look import Look
 from vcam.errors import CameraLostError, OutputError
 from vcam.frame import size_of
 from vcam.masks.mask import Complaints, Segment, mask_or_none
-from vcam.media.files import SAMPLE, FileCamera, VideoFile, make_folder
+from vcam.media.films import SAMPLE, VideoFile
 from vcam.media.yuv import to_bgr
 from vcam.offline.image import write_picture
+from vcam.offline.results import make_folder
 from vcam.offline.video import blur_video
 from vcam.pipeline.framing import View, framed, least_blur
 from vcam.service.worker import Camera
@@ -31,9 +35,9 @@ WINDOW = "SegBlur Camera (q ends)"
 
 @dataclass(frozen=True)
 class Plan:
-    """What the demo is going to do: `webcam` None means the bundled sample."""
+    """What the demo is going to do. `webcam` is a path, or "sample" where the settings choose that, or None."""
 
-    webcam: Path | None
+    webcam: str | None
     loopback: Path | None
     window: bool
     missing: tuple[str, ...]
@@ -46,10 +50,11 @@ class Plan:
 
 def make_plan(settings: Settings, window: Callable[[], bool], found: list[Device] | None = None) -> Plan:
     """Look at the machine. A webcam that the settings name must be there (CameraLostError)."""
-    webcam = loopback = None
-    missing = []
+    webcam: str | None = None
+    loopback, missing = None, []
     try:
-        webcam = choose_camera(settings.camera.device, found).path
+        sample = settings.camera.device == SAMPLE_DEVICE
+        webcam = SAMPLE_DEVICE if sample else str(choose_camera(settings.camera.device, found).path)
     except CameraLostError as error:
         if settings.camera.device != "auto":
             raise
@@ -72,7 +77,7 @@ def window_works() -> bool:
     return subprocess.run([sys.executable, "-P", "-c", attempt], capture_output=True, check=False).returncode == 0
 
 
-def show_window(settings: Settings, webcam: Path | None, segment: Segment, frames: int | None = None) -> int:
+def show_window(settings: Settings, webcam: str | None, segment: Segment, frames: int | None = None) -> int:
     """The live result in a window until q, Escape or its close button, or for so many frames; how many were shown.
     Raises CameraLostError, SettingsError.
     """
@@ -99,13 +104,13 @@ def show_window(settings: Settings, webcam: Path | None, segment: Segment, frame
     return shown
 
 
-def open_source(settings: Settings, webcam: Path | None) -> AbstractContextManager[Camera]:
+def open_source(settings: Settings, webcam: str | None) -> AbstractContextManager[Camera]:
     """The webcam, or the sample at its own size."""
     if webcam is not None:
-        return WebCamera(settings.camera, settings.output)
+        return open_camera(settings.camera, settings.output)
     with VideoFile(SAMPLE) as video:
         size = OutputSettings(width=video.width, height=video.height)
-    return FileCamera(SAMPLE, size)
+    return SampleCamera(settings.camera, size)
 
 
 def write_demo(settings: Settings, segment: Segment, folder: Path) -> tuple[Path, Path]:

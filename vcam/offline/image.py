@@ -17,9 +17,10 @@ from vcam.frame import empty, planes
 from vcam.masks.decontaminate import relit
 from vcam.masks.mask import FrameMask, Segment, mask_or_none
 from vcam.masks.upsample import cut_out
-from vcam.media.files import make_folder, read_picture, whole
+from vcam.media.pictures import read_picture
 from vcam.media.raw_frame import RawFrame
 from vcam.media.yuv import from_bgr, to_bgr
+from vcam.offline.results import make_folder, whole
 from vcam.pipeline.framing import AS_FILMED, framed, least_blur
 from vcam.settings import FramingSettings, LookSettings
 

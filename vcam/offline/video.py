@@ -14,8 +14,9 @@ from vcam.effects.look import Look
 from vcam.errors import OutputError, PictureError
 from vcam.frame import SafeFrame, empty, size_of
 from vcam.masks.mask import Segment
-from vcam.media.files import VideoFile, whole
+from vcam.media.films import VideoFile
 from vcam.media.raw_frame import RawFrame
+from vcam.offline.results import whole
 from vcam.pipeline.framing import AS_FILMED
 from vcam.pipeline.pipeline import Pipeline
 from vcam.settings import FramingSettings, LookSettings, Settings, for_camera

@@ -17,8 +17,8 @@ from typing import Any, NoReturn, Protocol
 
 import cv2
 
+from vcam.devices.cameras import open_camera
 from vcam.devices.v4l2 import Device
-from vcam.devices.webcam import WebCamera
 from vcam.errors import CameraLostError, DeviceLostError, SettingsError
 from vcam.masks.mask import Segment
 from vcam.media.raw_frame import RawFrame
@@ -73,7 +73,7 @@ def main() -> int:
         networks = prepare(link)
         link.say("")
         introduce(networks.current(), link)
-        work(link, networks, WebCamera)
+        work(link, networks, open_camera)
     except DisconnectedError:
         return 0
     except (SettingsError, DeviceLostError) as error:
