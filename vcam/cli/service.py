@@ -16,7 +16,7 @@ from vcam.errors import SettingsError
 
 EFFECTS = "blur, bokeh, pixelate, grey, dim, colour, picture or video; off shows the room"
 WITH_MORE = ("colour", "picture", "video")  # effects that a word may follow
-FILES = ("look.picture", "look.video")
+FILES = ("look.picture", "look.video", "network.weights")  # settings that name one
 LOADING = 180.0  # seconds that the service may take to answer where a network has to be loaded
 
 
@@ -90,11 +90,20 @@ def set_value(arguments: argparse.Namespace) -> int:
         from vcam.settings import config_path
 
         if key in FILES and value:
-            from vcam.effects.backdrop import check_file
-
-            check_file(key.removeprefix("look."), Path(value))
+            check_named(key, Path(value))
         set_setting(config_path(), key, value)
         return done({"note": f"written to {config_path()}; the service is not running"})
+
+
+def check_named(key: str, path: Path) -> None:
+    """Raise SegBlurError for a file that this setting can't name."""
+    section, _, name = key.partition(".")
+    if section == "look":
+        from vcam.effects.backdrop import check_file
+
+        check_file(name, path)
+    elif not path.is_file():
+        raise SettingsError(f"there is no weights file {path}")
 
 
 def pause(_arguments: argparse.Namespace) -> int:

@@ -1,10 +1,8 @@
 """Pictures and videos from files, and back into files: read whole or not at all, written whole or not at all."""
 
-import os
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -77,22 +75,6 @@ def check_size(path: Path, width: int, height: int) -> None:
         raise PictureError(
             f"{path} is {width}×{height}; scale it down to at most {LARGEST // 1_000_000} million pixels"
         )
-
-
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """A path to write to; what is there at the end of the block takes the place of `path` in one step, and
-    nothing is left of it after an exception. Raises OutputError where the folder can't be written.
-    """
-    beside = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        yield beside
-        beside.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path} can't be written: {error.strerror or error}; choose another place") from None
-    finally:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
 
 
 def make_folder(folder: Path) -> None:

@@ -14,11 +14,12 @@ from vcam.effects.look import Look
 from vcam.errors import OutputError, PictureError
 from vcam.frame import SafeFrame, empty, size_of
 from vcam.masks.mask import Segment
-from vcam.media.files import VideoFile, whole
+from vcam.media.files import VideoFile
 from vcam.media.raw_frame import RawFrame
 from vcam.pipeline.framing import AS_FILMED
 from vcam.pipeline.pipeline import Darkroom
 from vcam.settings import FramingSettings, LookSettings, Settings, for_camera
+from vcam.system.atomic_write import whole
 from vcam.system.stage_timer import Laps
 
 TIME_BASE = Fraction(1, 90_000)  # fine enough for every frame rate
