@@ -1,5 +1,9 @@
 """Settings from file, environment and command line, and sentences for what can't be used."""
 
+import os
+import pwd
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -75,6 +79,71 @@ def test_a_file_that_is_not_text_is_named():
     config_path().write_bytes(b"[look]\nblur = \xff\n")
     with pytest.raises(SettingsError, match=r"config\.toml is not valid TOML"):
         load_settings()
+
+
+def test_a_byte_order_mark_before_the_file_is_skipped():
+    config_path().parent.mkdir(parents=True)
+    config_path().write_bytes(b"\xef\xbb\xbf[look]\r\nblur = 0.8\r\n")
+    assert load_settings().look.blur == 0.8
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+def test_what_stands_in_the_place_of_the_file_but_is_none_is_named(make):
+    config_path().parent.mkdir(parents=True)
+    make(config_path())
+    with pytest.raises(SettingsError, match=r"config\.toml is not a file; move it away"):
+        load_settings()
+
+
+def test_a_link_to_dev_null_stands_for_no_file():
+    config_path().parent.mkdir(parents=True)
+    config_path().symlink_to(os.devnull)
+    assert load_settings() == Settings()
+
+
+def test_a_relative_folder_of_settings_is_ignored(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", "rel")
+    (tmp_path / "rel" / "segblur").mkdir(parents=True)
+    (tmp_path / "rel" / "segblur" / "config.toml").write_text("[look]\nblur = 0.9\n")
+    assert config_path() == tmp_path / "home" / ".config" / "segblur" / "config.toml"
+    assert load_settings() == Settings()
+
+
+def test_a_user_without_a_home_has_the_defaults_and_no_file_to_write(monkeypatch):
+    def no_entry(_):
+        raise KeyError
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.setattr(pwd, "getpwuid", no_entry)
+    assert load_settings() == Settings()
+    with pytest.raises(SettingsError, match="blurr is not a setting"):
+        load_settings({"look": {"blurr": 1}})
+    with pytest.raises(SettingsError, match="there is no home folder for the settings file; set HOME"):
+        config_path()
+
+
+@pytest.mark.parametrize(
+    ("label", "says"),
+    [
+        ("é" * 16, "must be at most 31 bytes long"),
+        ("x" * 32, "must be at most 31 bytes long"),
+        ("One, two", "must hold no comma"),
+        ("One\ntwo", "no control character"),
+        ("  ", "must hold more than blanks"),
+        ("", "must hold more than blanks"),
+    ],
+)
+def test_a_name_that_the_kernel_can_not_hold_is_refused(label, says):
+    with pytest.raises(SettingsError, match=says):
+        load_settings({"output": {"label": label}})
+    assert load_settings({"output": {"label": "é" * 15 + "x"}}).output.label == "é" * 15 + "x"
+
+
+def test_weights_of_no_name_are_the_shipped_ones():
+    assert load_settings({"network": {"weights": ""}}).network.weights is None
 
 
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

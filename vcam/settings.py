@@ -7,6 +7,7 @@ The tree is frozen; a change is a new tree that replaces the old one between two
 import os
 import re
 import tomllib
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,15 +16,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 
 from vcam.errors import SettingsError
 
 PREFIX = "SEGBLUR_"
+LONGEST_LABEL = 31  # bytes: v4l2_capability.card has 32, the last of them 0
+BYTE_ORDER_MARK = "\ufeff"  # before the text, by some editors
 
 
 class Section(BaseModel):
@@ -46,14 +49,22 @@ class CameraSettings(Section):
 class OutputSettings(Section):
     """The virtual camera."""
 
-    label: str = Field(
-        "SegBlur Camera",
-        min_length=1,
-        max_length=31,
-        description="name of the loopback device",
-    )
+    label: str = Field("SegBlur Camera", description="name of the loopback device: at most 31 bytes, no comma")
     width: int = Field(1280, ge=160, le=3840, description="width in pixels, even")
     height: int = Field(720, ge=120, le=2160, description="height in pixels, even")
+
+    @field_validator("label")
+    @classmethod
+    def _fits_the_kernel(cls, value: str) -> str:
+        if len(value.encode()) > LONGEST_LABEL:
+            raise ValueError(f"must be at most {LONGEST_LABEL} bytes long, because the kernel keeps no more")
+        if "," in value:
+            raise ValueError("must hold no comma, because the kernel module splits its options there")
+        if any(unicodedata.category(letter) == "Cc" for letter in value):
+            raise ValueError("must hold no control character, because programs show it")
+        if not value.strip():
+            raise ValueError("must hold more than blanks, because programs list the camera by it")
+        return value
 
     @field_validator("width", "height")
     @classmethod
@@ -164,7 +175,7 @@ def changed_look(look: LookSettings, values: dict[str, Any]) -> LookSettings:
     try:
         return LookSettings.model_validate(look.model_dump() | values)
     except ValidationError as error:
-        raise SettingsError(one_line(f"look.{sentence(error, config_path())}")) from None
+        raise SettingsError(one_line(f"look.{sentence(error, place())}")) from None
 
 
 class NetworkSettings(Section):
@@ -185,6 +196,11 @@ class NetworkSettings(Section):
         ("person",), min_length=1, description="what stays sharp, with commas between; the shipped weights know person"
     )
     threads: int = Field(1, ge=1, le=64, description="CPU threads of the network")
+
+    @field_validator("weights", mode="before")
+    @classmethod
+    def _none(cls, value: Any) -> Any:
+        return None if value == "" else value
 
     @field_validator("weights")
     @classmethod
@@ -220,23 +236,38 @@ class Settings(BaseSettings):
     network: NetworkSettings = NetworkSettings()
     idle: IdleSettings = IdleSettings()
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Command line, environment, file: in this order."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
-
 
 def config_path() -> Path:
-    """Where the settings file lies, whether it exists or not."""
-    base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    return Path(base) / "segblur" / "config.toml"
+    """Where the settings file lies, whether it exists or not. Raises SettingsError where this user has no place."""
+    path = place()
+    if path is None:
+        raise SettingsError("there is no home folder for the settings file; set HOME to one")
+    return path
+
+
+def place() -> Path | None:
+    """As `config_path`; None for a user without a home, as in containers."""
+    base = Path(os.environ.get("XDG_CONFIG_HOME", ""))
+    if not base.is_absolute():  # such values are to be ignored, says the XDG base directory specification
+        home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home raises where there is no home
+        if not home.is_absolute():
+            return None
+        base = home / ".config"
+    return base / "segblur" / "config.toml"
+
+
+def read_file(path: Path) -> str:
+    """The text of a settings file; "" where there is none, or /dev/null in its place. Raises SettingsError."""
+    try:
+        if not path.exists() or os.path.realpath(path) == os.devnull:
+            return ""
+        if not path.is_file():
+            raise SettingsError(f"{path} is not a file; move it away")
+        return path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}") from None
+    except OSError as error:
+        raise SettingsError(f"{path} can't be read: {error.strerror}") from None
 
 
 def fields() -> Iterator[tuple[str, str, FieldInfo]]:
@@ -257,21 +288,30 @@ def load_settings(overrides: dict[str, dict[str, Any]] | None = None, path: Path
     """The settings of file, environment and `overrides` (section → name → value). Raises SettingsError with one
     sentence that names the key.
     """
-    path = path or config_path()
+    path = path or place()
     known = {f"{PREFIX}{section}__{name}".upper() for section, name, _ in fields()}
     for name in os.environ:
         if name.upper().startswith(PREFIX) and name.upper() not in known:
             raise SettingsError(f"the environment variable {name} is not a setting; see segblur run --help")
+    try:
+        tree = tomllib.loads(read_file(path).removeprefix(BYTE_ORDER_MARK)) if path else {}
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}") from None
 
     class Here(Settings):
-        model_config = SettingsConfigDict(toml_file=path)
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, InitSettingsSource(settings_cls, tree)
 
     try:
         settings = Settings.model_construct(**dict(Here(**(overrides or {}))))  # type: ignore[arg-type]
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise SettingsError(f"{path} is not valid TOML: {error}") from None
-    except OSError as error:
-        raise SettingsError(f"{path} can't be read: {error.strerror}") from None
     except ValidationError as error:
         raise SettingsError(sentence(error, path)) from None
     if settings.look.effect == "off":  # nobody's room shall be shown because of a line in a file
@@ -279,14 +319,13 @@ def load_settings(overrides: dict[str, dict[str, Any]] | None = None, path: Path
     return settings
 
 
-def sentence(error: ValidationError, path: Path) -> str:
+def sentence(error: ValidationError, path: Path | None) -> str:
     """The first problem of a validation in one sentence."""
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return one_line(
-            f"{key} is not a setting (from the command line, the environment or {path}); see segblur run --help"
-        )
+        sources = f"the command line, the environment or {path or 'a file'}"
+        return one_line(f"{key} is not a setting (from {sources}); see segblur run --help")
     reason = first["msg"].removeprefix("Value error, ")
     return one_line(f"{key} can't be {first['input']!r}: {reason[0].lower()}{reason[1:]}")
 

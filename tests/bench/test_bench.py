@@ -11,10 +11,10 @@ import pytest
 
 from tests.cli.test_main import segblur
 from tests.helpers.fake_segmenter import SIZE, Fake
-from vcam import __main__ as cli
 from vcam.bench import bench, matrix, report
 from vcam.bench.baseline import by_mediapipe, by_network, ordinary
 from vcam.bench.bench import compare, measure, our_way, read_inputs
+from vcam.cli.main import main
 from vcam.effects import look
 from vcam.effects.blur import Blur
 from vcam.effects.compositor import compose
@@ -233,7 +233,7 @@ def test_no_thread_of_openblas_spins_beside_the_frames(monkeypatch, capsys):
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "9")  # so that it is taken back afterwards
     monkeypatch.delenv("OPENBLAS_NUM_THREADS")
     monkeypatch.setattr(sys, "argv", ["segblur", "bench", "--frames", "0"])
-    assert cli.main() == 78
+    assert main() == 78
     spin = (
         "import cv2, numpy, os; a = numpy.ones((400, 400), 'f'); cv2.gemm(a, a, 1.0, None, 0.0)\n"
         "print(len(os.listdir('/proc/self/task')))"

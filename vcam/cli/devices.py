@@ -1,12 +1,34 @@
 """`segblur devices`: webcams and virtual cameras, with what they can do."""
 
-from vcam.devices.cameras import SAMPLE
-from vcam.devices.v4l2 import Device, devices
-from vcam.devices.webcam import usable
+import argparse
+from typing import TYPE_CHECKING
+
+from vcam.cli.options import Commands, add_command, settings_of
+
+if TYPE_CHECKING:
+    from vcam.devices.v4l2 import Device
 
 
-def describe(found: list[Device]) -> str:
+def add(commands: Commands) -> None:
+    """The command."""
+    text = "webcams and virtual cameras of this machine, with their formats"
+    add_command(commands, "devices", list_devices, text)
+
+
+def list_devices(arguments: argparse.Namespace) -> int:
+    """What this machine has."""
+    settings_of(arguments)
+    from vcam.devices.v4l2 import devices
+
+    print(describe(devices()))
+    return 0
+
+
+def describe(found: list["Device"]) -> str:
     """The list for people."""
+    from vcam.devices.cameras import SAMPLE
+    from vcam.devices.webcam import usable
+
     cameras = [device for device in found if device.is_camera and not device.is_loopback]
     loopbacks = [device for device in found if device.is_loopback]
     refused = [device for device in found if device.trouble]
@@ -21,15 +43,10 @@ def describe(found: list[Device]) -> str:
     return "\n".join(lines)
 
 
-def entry(device: Device, remark: str = "") -> list[str]:
+def entry(device: "Device", remark: str = "") -> list[str]:
     """A line for the device and one for each of its formats."""
     sizes = (
         f"      {form.fourcc}  {' '.join(f'{width}×{height}' for width, height in form.sizes) or 'any size'}"
         for form in device.formats
     )
     return [f"  {device.path}  {device.name}{remark}", *sizes]
-
-
-def list_devices() -> str:
-    """What this machine has."""
-    return describe(devices())

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vcam.errors import SettingsError
-from vcam.settings import PREFIX, fields, load_settings
+from vcam.settings import BYTE_ORDER_MARK, PREFIX, fields, load_settings, read_file
 from vcam.system.atomic_write import replaced, write
 
 if TYPE_CHECKING:
@@ -64,20 +64,15 @@ def plain(value: Any) -> Any:
 def read(path: Path) -> tuple[Path, str]:
     """The file that `path` leads to, and its text, "" where there is none yet. Raises SettingsError."""
     target = Path(os.path.realpath(path))  # of links that others keep: the link stays
-    try:
-        if not target.exists():
-            return target, ""
-        if not target.is_file():
-            raise SettingsError(f"{path} is not a file")
-        return target, target.read_bytes().decode()
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{path} is not valid TOML: {error}") from None
-    except OSError as error:
-        raise SettingsError(f"{path} can't be read: {error.strerror}") from None
+    if str(target) == os.devnull:
+        raise SettingsError(f"{path} is not a file; remove the link to {target}")
+    return target, read_file(path)
 
 
 def edit(target: Path, path: Path, text: str, section: str, name: str, value: Any) -> None:
     """Put the value into the text, see that it reads as wished, and replace the file by it. Raises SettingsError."""
+    mark = BYTE_ORDER_MARK if text.startswith(BYTE_ORDER_MARK) else ""
+    text = text.removeprefix(mark)
     document, wanted = parse(text, path)
     if not isinstance(wanted.get(section, {}), dict):
         raise SettingsError(f"{section} in {path} is not a section; write [{section}] there")
@@ -95,7 +90,7 @@ def edit(target: Path, path: Path, text: str, section: str, name: str, value: An
     if new == text:
         load_settings(path=path)  # says what else is wrong with it
     else:
-        replace(target, path, new.encode())
+        replace(target, path, (mark + new).encode())
 
 
 def reads_as(text: str, wanted: dict[str, Any]) -> bool:

@@ -21,10 +21,11 @@ from vcam.effects.backdrop import check_look
 from vcam.errors import OutputError, PictureError, SegBlurError
 from vcam.masks.mask import Segment
 from vcam.media.films import VideoFile
-from vcam.offline.results import make_folder, whole
+from vcam.offline.results import make_folder
 from vcam.offline.video import CONTAINERS, blur_frames, check_target, encode, on_stderr
 from vcam.pipeline.framing import AS_FILMED
 from vcam.settings import FramingSettings, LookSettings, for_camera
+from vcam.system.atomic_write import whole
 
 MOST_BY_ITSELF = 8  # files at a time where nobody says how many: memory grows with each
 

@@ -20,9 +20,10 @@ from vcam.masks.upsample import cut_out
 from vcam.media.pictures import read_picture
 from vcam.media.raw_frame import RawFrame
 from vcam.media.yuv import from_bgr, to_bgr
-from vcam.offline.results import make_folder, whole
+from vcam.offline.results import make_folder
 from vcam.pipeline.framing import AS_FILMED, framed, least_blur
 from vcam.settings import FramingSettings, LookSettings
+from vcam.system.atomic_write import check_place, whole
 
 LONGEST_JPEG = 65_000  # pixels of a side
 Pixels = NDArray[Any]  # uint8 (H, W, 3) BGR, or (H, W)
@@ -48,6 +49,9 @@ def blur_pictures(
     if own is not None:
         raise PictureError(f"{own} would be overwritten by a result; choose another folder")
     check_look(look)
+    for path in paths:
+        for target in result_paths(path, folder, look):
+            check_place(target)
     make_folder(folder)
     written: list[Path] = []
     for path in paths:

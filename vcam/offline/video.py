@@ -16,10 +16,10 @@ from vcam.frame import SafeFrame, empty, size_of
 from vcam.masks.mask import Segment
 from vcam.media.films import VideoFile
 from vcam.media.raw_frame import RawFrame
-from vcam.offline.results import whole
 from vcam.pipeline.framing import AS_FILMED
 from vcam.pipeline.pipeline import Pipeline
 from vcam.settings import FramingSettings, LookSettings, Settings, for_camera
+from vcam.system.atomic_write import whole
 from vcam.system.stage_timer import StageTimer
 
 TIME_BASE = Fraction(1, 90_000)  # fine enough for every frame rate

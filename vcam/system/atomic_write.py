@@ -1,12 +1,54 @@
 """Files that are written whole or not at all, whenever the machine stops."""
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from vcam.errors import OutputError
+
+LONGEST_NAME = 255  # bytes, of Linux's usual file systems
+PLAIN = 100  # bytes of a name to which some may still be added
 UNFINISHED = ".*.new"  # what a crash may leave beside a file
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A path to write to; what is there at the end of the block takes the place of `path`, or of what that leads to
+    where it is a link, in one step. After an exception nothing is left of it. Raises OutputError where the folder can't
+    be written.
+    """
+    check_place(path)
+    target = Path(os.path.realpath(path))
+    # No longer than its target's name may be, and with its ending, by which some tell the format.
+    name = target.name if len(os.fsencode(target.name)) <= PLAIN else digest(target.name) + target.suffix
+    beside = target.with_name(f".{os.getpid()}.{name}")
+    try:
+        yield beside
+        beside.replace(target)
+    except OSError as error:
+        raise OutputError(f"{path} can't be written: {error.strerror or error}; choose another place") from None
+    finally:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+def digest(name: str) -> str:
+    """A short name for a long one."""
+    return hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
+
+
+def check_place(path: Path) -> None:
+    """Raise OutputError where no file can be put under this name, before any work is done for it."""
+    if len(os.fsencode(path.name)) > LONGEST_NAME:
+        raise OutputError(f"{path} can't be written: its name is longer than {LONGEST_NAME} bytes; shorten it")
+    try:
+        if path.exists() and not path.is_file():  # least of all /dev/null, behind a link
+            raise OutputError(f"{path} is not a file; choose another name")
+    except OSError as error:
+        raise OutputError(f"{path} can't be written: {error.strerror}; choose another place") from None
 
 
 @contextmanager

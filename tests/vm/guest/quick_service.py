@@ -10,7 +10,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(PROJECT))
 
-from vcam.__main__ import tell  # noqa: E402 - systemd starts this file from anywhere
+from vcam.cli.main import report  # noqa: E402 - systemd starts this file from anywhere
 from vcam.errors import SegBlurError  # noqa: E402
 from vcam.service.service import serve  # noqa: E402
 from vcam.settings import load_settings  # noqa: E402
@@ -25,4 +25,4 @@ if __name__ == "__main__":
     try:
         asyncio.run(serve(load_settings(), {}, WORKER))
     except SegBlurError as error:
-        sys.exit(tell(error))
+        sys.exit(report(error))
