@@ -128,7 +128,8 @@ def mistakes(page, folder=ROOT):
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 @pytest.mark.timeout(300)
 def test_a_page_names_only_what_exists(path):
-    assert mistakes(path.read_text(), path.parent) == []
+    found = mistakes(path.read_text(), path.parent)
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize(
