@@ -1,5 +1,6 @@
 """README and docs name only files, links, commands, options and settings that exist."""
 
+import json
 import os
 import re
 import subprocess
@@ -15,8 +16,9 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "segnet" / "weights" / "CARD.md"]
 PACKAGES = ("vcam", "segnet", "training", "tests")
 FOLDERS = {*PACKAGES, "systemd", "docs", ".ci", ".github"}
+OPTION = re.compile(r"(?<![\w-])--[a-z][\w.-]*")
 SETTINGS = {(section, name) for section, name, _ in fields()}
-FENCE = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^ *```\w*\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 INDENTED = re.compile(r"(?:^ {4}.*\n)+", re.MULTILINE)
 
 
@@ -34,22 +36,34 @@ def scripts():
     return ["/" + path.relative_to(ROOT).as_posix() for name in PACKAGES for path in (ROOT / name).rglob("*.py")]
 
 
-@cache
+# In one process, because starting one for each command takes a minute in all.
+EVERY_HELP = """
+import contextlib, io, json, os, re, sys
+from vcam.__main__ import main
+
+def train(_, words):
+    from training.__main__ import main
+    sys.argv = words[words.index("training"):]
+    main()
+
 def help_of(*words):
-    """What `segblur WORDS --help` prints; None where there is no such command."""
-    command = [sys.executable, "-m", "vcam", *words, "--help"]
-    result = subprocess.run(command, cwd=ROOT, env=os.environ | {"COLUMNS": "200"}, capture_output=True, check=False)
-    return result.stdout.decode() if result.returncode == 0 else None
+    sys.argv = ["segblur", *words, "--help"]
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(SystemExit):
+        main()
+    return out.getvalue()
+
+os.execv = train
+commands = re.findall(r"^    (\\w+) ", help_of(), re.MULTILINE)
+print(json.dumps({name: help_of(name) for name in commands}))
+"""
 
 
 @cache
 def commands():
-    """Every subcommand of `segblur`."""
-    return set(re.findall(r"^    (\w+) ", help_of(), re.MULTILINE))
-
-
-def options_of(command):
-    return set(re.findall(r"(?<![\w-])--[a-z][\w.-]*", help_of(command) or ""))
+    """Every subcommand of `segblur`, and the options in its help."""
+    call = [sys.executable, "-c", EVERY_HELP]
+    out = subprocess.check_output(call, cwd=ROOT, env=os.environ | {"COLUMNS": "200"}, text=True)
+    return {name: set(re.findall(OPTION, text)) for name, text in json.loads(out).items()}
 
 
 def missing_files(page):
@@ -92,17 +106,17 @@ def unknown_commands(page):
                 if command not in commands():
                     yield command
                     continue
-                for option in re.findall(r"(?<![\w-])--[a-z][\w.-]*", rest):
-                    if option not in options_of(command):
+                for option in re.findall(OPTION, rest):
+                    if option not in commands()[command]:
                         yield f"{command} {option}"
 
 
 def unknown_options(page):
     """Options named alone: one of the commands that the page names has them."""
-    here = {name for text in snippets(page) for name in re.findall(r"segblur ([a-z]+)", text)} & commands()
-    known = set().union(*(options_of(name) for name in here | {"run"}))
+    here = {name for text in snippets(page) for name in re.findall(r"segblur ([a-z]+)", text)} & commands().keys()
+    known = set().union(*(commands()[name] for name in here | {"run"}))
     for text in snippets(page):
-        if (option := re.match(r"--[a-z][\w.-]*", text)) and option[0] not in known:
+        if (option := OPTION.match(text)) and option[0] not in known:
             yield option[0]
 
 
