@@ -52,7 +52,6 @@ MISTAKES = {
     "demo -o /etc/passwd --output.label Nowhere": (1, "/etc/passwd can't be made: File exists"),
     "run --look.blur=2": (78, "look.blur can't be '2'"),
     "run --output.width 641": (78, "output.width can't be"),
-    "run --output.label Nowhere": (1, "there is no virtual camera 'Nowhere'; make one with: sudo modprobe"),
     "image missing.jpg -o x": (1, "missing.jpg can't be read: No such file or directory"),
     "image missing.jpg -o x --network.weights none": (78, "there is no weights file none"),
     "video missing.mp4 -o x.mp4": (1, "missing.mp4 can't be read as a video: No such file or directory"),
