@@ -186,11 +186,11 @@ def ask_service() -> tuple[dict[str, object] | None, str]:
 
 def read_weights(chosen: Settings) -> tuple[str, str]:
     """What is wrong with the weights, and what they say of themselves."""
-    from segnet.weights import DEFAULT, WeightsError, load_weights
+    from segnet.weights import DEFAULT, WeightsError, load_tensors
 
     path = chosen.network.weights or DEFAULT
     try:
-        _, info = load_weights(path)
+        _, info = load_tensors(path)
     except WeightsError as error:
         return str(error), ""
     which = f" ({path})" if chosen.network.weights else ", as shipped"
@@ -212,6 +212,10 @@ def ask_cuda() -> str:
     """Why torch can't use the GPU; nothing where it can."""
     import warnings
 
+    from segnet.extras import lacking
+
+    if lack := lacking("using it", "cuda"):
+        return lack
     import torch
 
     with warnings.catch_warnings(record=True) as said:
