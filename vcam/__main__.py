@@ -150,7 +150,7 @@ def parser() -> Parser:
     for name, text in MACHINE.items():
         added = command(name, look_at_machine, text)
         if sys.argv[1:2] == [name]:
-            import_module(f"vcam.{name}").add_arguments(added)
+            import_module(f"vcam.host.{name}").add_arguments(added)
     for name, text in TRAINING.items():
         commands.add_parser(name, help=text, add_help=False)
     return top
@@ -198,7 +198,7 @@ def overrides(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
 
 def look_at_machine(arguments: argparse.Namespace, _settings: None) -> int:
     """Setup and doctor, which nobody else pays for."""
-    code: int = import_module(f"vcam.{sys.argv[1]}").run(arguments)
+    code: int = import_module(f"vcam.host.{sys.argv[1]}").run(arguments)
     return code
 
 
