@@ -68,7 +68,7 @@ def missing_cuda_torch() -> str:
     """Where there is an NVIDIA GPU and no torch that could use it, a sentence with the command that installs it; ""
     otherwise. Imports torch where there is a GPU.
     """
-    return lacking("the NVIDIA GPU of this machine", "cuda") if driver_finds_gpu() else ""
+    return lacking("using the NVIDIA GPU of this machine", "cuda") if driver_finds_gpu() else ""
 
 
 def driver_finds_gpu() -> bool:

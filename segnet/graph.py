@@ -114,10 +114,10 @@ def make(path: Path, sha256: str, keep: Sequence[str]) -> Any:
     """The graph, made here and now, of a network that was seen to give numbers. Raises WeightsError, EngineError,
     ClassError.
     """
+    network, info = load_weights(path)  # says it where torch is missing
     from segnet.mask_model import MaskModel
     from segnet.torch_engine import TorchEngine
 
-    network, info = load_weights(path)
     if file_sha256(path) != sha256:
         raise changed(path)
     model = MaskModel(network, info, keep).eval()

@@ -156,6 +156,8 @@ def status_text(status: dict[str, Any]) -> str:
     if network := status["network"]:
         what = f"{network['architecture']} {size(network['size'])} by {network['engine']} on {network['device']}"
         rows.append(("network", f"{network['weights']} ({network['sha256'][:12]}), {what}"))
+        if "missing" in network:
+            rows.append(("missing", network["missing"]))
     else:
         rows.append(("network", "not loaded"))
     rows += figures_rows(status["figures"])

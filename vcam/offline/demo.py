@@ -27,6 +27,7 @@ from vcam.offline.image import write_picture
 from vcam.offline.results import make_folder
 from vcam.offline.video import blur_video
 from vcam.pipeline.framing import View, framed, least_blur
+from vcam.pipeline.network import missing_for_gpu
 from vcam.service.worker import Camera
 from vcam.settings import OutputSettings, Settings, for_camera
 
@@ -63,6 +64,8 @@ def make_plan(settings: Settings, window: Callable[[], bool], found: list[Device
         loopback = find_loopback(settings.output.label)
     except OutputError as error:
         missing.append(str(error))
+    if lack := missing_for_gpu(settings.network):
+        missing.append(lack)
     shown = (webcam is None or loopback is None) and window()
     if not shown and not (webcam and loopback):
         missing.append("there is no display to open a window on")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from segnet.classes import ClassError
-from segnet.engines import EngineError
+from segnet.engines import EngineError, missing_cuda_torch
 from segnet.inference import Segmenter, load_segmenter
 from segnet.weights import DEFAULT, WeightsError, read_info
 from vcam.errors import SettingsError
@@ -62,7 +62,17 @@ def load_checked(settings: NetworkSettings, output: OutputSettings) -> Segmenter
 def load_guarded(settings: NetworkSettings, output: OutputSettings) -> Guard:
     """The same under watch, and on a CUDA GPU with what makes whole frames of the output's size there."""
     segmenter, size = load_checked(settings, output), (output.width, output.height)
-    return Guard(segmenter, settings, whole_frames(segmenter, size) if segmenter.device == "cuda" else None)
+    guard = Guard(segmenter, settings, whole_frames(segmenter, size) if segmenter.device == "cuda" else None)
+    if lack := missing_for_gpu(settings):
+        guard.about["missing"] = lack
+    return guard
+
+
+def missing_for_gpu(settings: NetworkSettings) -> str:
+    """Where an NVIDIA GPU would run the network if only torch were there: a sentence with the command that installs
+    it; "" otherwise.
+    """
+    return missing_cuda_torch() if settings.engine == settings.device == "auto" else ""
 
 
 def load_by_size(settings: NetworkSettings) -> Callable[[int, int], Segment]:

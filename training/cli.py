@@ -1,0 +1,200 @@
+"""`segblur train|evaluate|export|card|split|label|download`, and `python -m training` followed by the same: make
+weights, measure them, hand them on.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, ValidationError
+from pydantic_settings import CliApp, CliPositionalArg, CliSubCommand, SettingsError
+
+from segnet.classes import ClassError
+from segnet.configs import SelfieConfig
+from segnet.engines import EngineError
+from segnet.weights import DEFAULT, WeightsError
+from training.errors import DataError
+from training.run.config import TrainConfig, read_recipe
+
+BAD = (DataError, WeightsError, EngineError, ClassError, SettingsError, ValidationError, OSError)
+
+
+class Train(TrainConfig):
+    """Train a network, or go on with the run in --out. Under torchrun: on several GPUs or machines."""
+
+    config: Path | None = Field(
+        None, description="recipe, a TOML file of these settings; options on the line count more"
+    )
+
+    def cli_cmd(self) -> None:
+        """Run and say where the weights are."""
+        from training.run.train import train
+
+        recipe = read_recipe(self.config) if self.config else {}
+        given = self.model_dump(include=self.model_fields_set - {"config"})
+        path = train(TrainConfig(**(recipe | given)))
+        if os.environ.get("RANK", "0") == "0":
+            print(f"the best weights are in {path}")
+
+
+class Evaluate(BaseModel):
+    """Measure weights, or masks that another program made, on sets of pictures with masks, or of empty rooms."""
+
+    sets: CliPositionalArg[list[Path]] = Field(
+        description="folders of images/ and masks/, VOC/SPLIT, or of pictures of empty rooms"
+    )
+    weights: Path = Field(DEFAULT, description="weights file; default: the one that is shipped")
+    predictions: Path | None = Field(
+        None, description="folder of NAME.png, 255 = person, to measure in place of weights"
+    )
+    size: Literal["fast", "fine"] = Field("fast", description="input size of the network")
+    engine: Literal["auto", "torch", "openvino"] = Field("torch", description="what runs the network")
+    proposals: bool = Field(False, description="deconvnet on VOC's classes: many parts of a picture, joined")
+    json_: bool = Field(False, alias="json", description="JSON instead of a table")
+
+    def cli_cmd(self) -> None:
+        """Print a table, or one JSON object: set → figures."""
+        from training.measure.evaluate import run_evaluate
+
+        print(
+            run_evaluate(
+                self.weights,
+                self.sets,
+                predictions=self.predictions,
+                size=self.size,
+                engine=self.engine,
+                proposals=self.proposals,
+                json=self.json_,
+            )
+        )
+
+
+class Export(BaseModel):
+    """Write weights in another form: .safetensors for the service, .xml for OpenVINO. Takes this program's files,
+    torchvision's .pth and MediaPipe's Selfie as .onnx.
+    """
+
+    source: CliPositionalArg[Path] = Field(
+        description="a run's folder, a .safetensors, a torchvision .pth, Selfie's .onnx, or deeplabv3_resnet50 or the "
+        "like to download"
+    )
+    target: CliPositionalArg[Path] = Field(description="file to write, .safetensors or .xml")
+    name: str | None = Field(None, description="the network of a .pth, such as deeplabv3_resnet50")
+    refine: tuple[int, int, int] = Field(
+        (0, 0, 0), description="Selfie: channels within new refinements at 1/16, 1/8, 1/4, to be trained; 0: none"
+    )
+    depth: int = Field(1, ge=1, le=8, description="Selfie: how many refinements at 1/16, one after the other")
+    input_sizes: tuple[tuple[int, int], ...] | None = Field(
+        None, description="Selfie: widths and heights for pictures of 16:9, the default first; multiples of 16"
+    )
+
+    def cli_cmd(self) -> None:
+        """Write, and say what."""
+        from training.convert.export import run_export
+
+        selfie = SelfieConfig(self.refine, self.depth)
+        print(run_export(self.source, self.target, self.name, selfie, self.input_sizes))
+
+
+class Card(BaseModel):
+    """Print the figures of a model card, from what a weights file says of itself."""
+
+    weights: Path = Field(DEFAULT, description="weights file; default: the one that is shipped")
+    fails: Path | None = Field(None, description="picture to write: the bundled sample, spoilt until the network fails")
+
+    def cli_cmd(self) -> None:
+        """Print Markdown."""
+        from training.measure.card import figures
+        from training.measure.fails import run_fails
+
+        print(figures(self.weights))
+        if self.fails:
+            run_fails(self.weights, self.fails)
+
+
+class Split(BaseModel):
+    """Divide a folder of images/ and masks/ into FOLDER/train and FOLDER/val, with nobody in both."""
+
+    folder: CliPositionalArg[Path] = Field(description="folder that holds images/ and masks/")
+    by: str = Field(description="what in a name tells the person or the scene: a regular expression, such as ^[^_]+")
+    share: float = Field(0.1, description="share of the persons or scenes to measure on")
+
+    def cli_cmd(self) -> None:
+        """Write the two lists, and say what is in them."""
+        from training.data.split import split_folder
+
+        print(split_folder(self.folder, self.by, self.share))
+
+
+class Label(BaseModel):
+    """Make masks for pictures that have none, by teachers, and leave out what these do not agree on."""
+
+    pictures: CliPositionalArg[Path] = Field(description="folder of pictures")
+    out: CliPositionalArg[Path] = Field(description="where images/ and masks/ are made, and rooms/ without people")
+    teachers: dict[Path, Annotated[float, Field(gt=0)]] = Field(
+        min_length=1,
+        description="weights of ours, or networks that OpenVINO reads, and how much each counts, as "
+        '\'{"multiclass.tflite": 2, "start.safetensors": 1}\'; the first and the last must agree',
+    )
+    agree: float = Field(0.93, ge=0, le=1, description="least IoU of the first teacher and the last")
+
+    def cli_cmd(self) -> None:
+        """Write, and say what there is."""
+        from training.label.label import run_label
+
+        print(run_label(self.pictures, self.out, self.teachers, self.agree))
+
+
+class Download(BaseModel):
+    """Get Pascal VOC 2012, and with --sbd the larger labels of SBD, into a folder that `segblur train` reads."""
+
+    folder: CliPositionalArg[Path] = Field(description="where voc2012/ is made")
+    sbd: bool = Field(False, description="also SBD: train_aug of 10,582 pictures (needs scipy)")
+
+    def cli_cmd(self) -> None:
+        """Fetch, and say what there is."""
+        from training.data.download import download
+
+        print(download(self.folder, sbd=self.sbd))
+
+
+class Training(BaseModel):
+    """Offline training of the networks of SegBlur."""
+
+    train: CliSubCommand[Train] = Field(description="make weights from pictures and masks")
+    evaluate: CliSubCommand[Evaluate] = Field(description="how good weights, or another program's masks, are")
+    export: CliSubCommand[Export] = Field(description="weights in another form, or from torchvision's files")
+    card: CliSubCommand[Card] = Field(description="the figures of a weights file, for its model card")
+    split: CliSubCommand[Split] = Field(description="divide pictures into those to train and those to measure on")
+    label: CliSubCommand[Label] = Field(description="masks for pictures that have none, by other networks")
+    download: CliSubCommand[Download] = Field(description="Pascal VOC 2012 and SBD")
+
+    def cli_cmd(self) -> None:
+        """Hand over to the subcommand."""
+        CliApp.run_subcommand(self)
+
+
+def main() -> int:
+    """The exit code."""
+    # A run stops cleanly at Ctrl-C and at SIGTERM, also where a shell started it in the background.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    sys.argv[0] = "segblur"  # what people call it, in help and errors
+    try:
+        CliApp.run(Training)
+    except BAD as error:
+        print(f"segblur: {sentence(error)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def sentence(error: Exception) -> str:
+    """The first thing that is wrong, in one line."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    return str(error)
