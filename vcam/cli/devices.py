@@ -1,8 +1,10 @@
 """`segblur devices`: webcams and virtual cameras, with what they can do."""
 
 from vcam.devices.cameras import SAMPLE
+from vcam.devices.choose import usable
 from vcam.devices.v4l2 import Device, devices
-from vcam.devices.webcam import usable
+
+UNREADABLE = "  (no format that SegBlur reads)"
 
 
 def describe(found: list[Device]) -> str:
@@ -11,7 +13,7 @@ def describe(found: list[Device]) -> str:
     loopbacks = [device for device in found if device.is_loopback]
     refused = [device for device in found if device.trouble]
     lines = ["Webcams:"]
-    lines += [line for device in cameras for line in entry(device, "" if usable(device) else "  (no MJPG or YUYV)")]
+    lines += [line for device in cameras for line in entry(device, "" if usable(device) else UNREADABLE)]
     lines += [] if cameras else ["  none; plug one in"]
     lines += ["Virtual cameras (v4l2loopback):"]
     lines += [line for device in loopbacks for line in entry(device)]

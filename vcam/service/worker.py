@@ -13,11 +13,12 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from time import monotonic
 from typing import Any, NoReturn, Protocol
 
 import cv2
 
-from vcam.devices.cameras import open_camera
+from vcam.devices.cameras import LastUsed, may_come_back, open_camera
 from vcam.devices.v4l2 import Device
 from vcam.errors import CameraLostError, DeviceLostError, SettingsError
 from vcam.masks.mask import Segment
@@ -108,21 +109,24 @@ def prepare(link: Sender) -> Networks:
 
 def work(link: Sender, networks: Networks, open_camera: OpenWebcam) -> None:
     """Stream whenever somebody watches and there is a webcam, until the keeper is gone (EndedError)."""
-    device: Device | None = None  # the webcam that was used last, which may come back under another number
+    last: LastUsed | None = None
     lost = False
     while True:
         if not link.wanted:
             rest(link, networks)
         settings = link.settings
+        wanted = settings.camera.device
         try:
-            with open_camera(settings.camera, settings.output, device) as camera:
-                device = camera.device
+            with open_camera(settings.camera, settings.output, may_come_back(last, wanted, monotonic())) as camera:
                 link.tell({"camera": camera.about, "reconnects": int(lost)})
                 lost = False
-                stream(camera, networks, link)
+                try:
+                    stream(camera, networks, link)
+                finally:
+                    last = LastUsed(camera.device, wanted, monotonic())
         except CameraLostError as trouble:
             log.warning("%s", trouble)
-            lost = device is not None
+            lost = last is not None
             link.tell({"camera": None})
             link.say(str(trouble))
             link.listen(RETRY)
