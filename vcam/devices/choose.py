@@ -71,7 +71,7 @@ def by_path(wanted: str, found: Sequence[Device], own: str) -> Device:
 
 
 def unopened(device: Device) -> CameraLostError:
-    """What to say of a device that can't be opened."""
+    """The error for a device that can't be opened."""
     if device.is_denied:
         return denied(device)
     return CameraLostError(
@@ -81,7 +81,7 @@ def unopened(device: Device) -> CameraLostError:
 
 
 def denied(device: Device) -> CameraLostError:
-    """What to say of one that we are not permitted to open."""
+    """The error for one that we are not permitted to open."""
     return CameraLostError(
         f"the webcam {device.name} ({device.path}) can't be opened: you have no permission; do this: {PERMIT}"
     )

@@ -116,8 +116,8 @@ def serial(node: Path) -> str:
 
 
 def own_serials(sysfs: Path = SYSFS) -> dict[str, str]:
-    """Serial numbers by the name of the node. Cheap webcams share theirs with others: those that are here twice say
-    nothing and are left out.
+    """Serial numbers by the name of the node. Those that occur twice, as with
+    cheap webcams, do not tell them apart and are left out.
     """
     found = {path.name: serial(sysfs / path.name) for path, _ in nodes(sysfs)}
     counts = Counter(found.values())

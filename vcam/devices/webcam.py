@@ -63,7 +63,7 @@ class WebCamera:
         wanted = (offered or list(READ)) if camera.format == "auto" else [FOURCC[camera.format]]
         got = ""
         for fourcc in wanted:
-            wishes = {
+            properties = {
                 cv2.CAP_PROP_FOURCC: cv2.VideoWriter.fourcc(*fourcc),
                 cv2.CAP_PROP_FRAME_WIDTH: self._output.width,
                 cv2.CAP_PROP_FRAME_HEIGHT: self._output.height,
@@ -71,7 +71,7 @@ class WebCamera:
                 cv2.CAP_PROP_BUFFERSIZE: 3,
                 cv2.CAP_PROP_CONVERT_RGB: 0,
             }
-            capture = cv2.VideoCapture(str(self.path), cv2.CAP_V4L2, list(chain(*wishes.items())))
+            capture = cv2.VideoCapture(str(self.path), cv2.CAP_V4L2, list(chain(*properties.items())))
             if not capture.isOpened():
                 if self.path.exists() and not os.access(self.path, os.R_OK | os.W_OK):
                     raise denied(self.device)

@@ -23,8 +23,8 @@ STDERR = 2
 
 
 def decode_jpeg(data: NDArray[Any], report: Callable[[str], None]) -> NDArray[Any] | None:
-    """uint8 (N,) to uint8 (H, W, 3) BGR; None where it is damaged or incomplete. A missing end marker is added. What
-    libjpeg has to say goes to `report` instead of stderr. Raises cv2.error.
+    """uint8 (N,) to uint8 (H, W, 3) BGR; None where it is damaged or incomplete. A missing end marker is added. Warnings
+    of libjpeg go to `report` instead of stderr. Raises cv2.error.
     """
     ended = END in data[-64:].tobytes()  # some pad their frames
     whole = data if ended else np.append(data, np.frombuffer(END, np.uint8))
@@ -40,8 +40,8 @@ def decode_jpeg(data: NDArray[Any], report: Callable[[str], None]) -> NDArray[An
 
 @contextmanager
 def libjpeg_words(words: list[str]) -> Iterator[None]:
-    """Add to `words` the lines that libjpeg writes to the standard error stream meanwhile. It can't be told otherwise.
-    What other threads write there is written when the block ends.
+    """Add to `words` the lines that libjpeg writes to stderr during the block: OpenCV has no other way to get or stop
+    them. What other threads write there is passed on at the end of the block.
     """
     spool = spool_file()
     try:

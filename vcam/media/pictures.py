@@ -50,8 +50,8 @@ def read_with_alpha(path: Path) -> tuple[Pixels, Pixels | None]:
 
 
 def before_white(colours: Pixels, alpha: Pixels) -> Pixels:
-    """uint8 (H, W, 3) with alpha, uint8 (H, W), laid over white: what is transparent may hide what somebody erased, and
-    is seen no more of than its alpha says.
+    """uint8 (H, W, 3) with alpha, uint8 (H, W), laid over white: erased parts often keep their colours under alpha 0,
+    and none of a pixel may be seen beyond its alpha.
     """
     share = alpha[..., None] / np.float32(255)
     return np.rint(colours * share + 255 * (1 - share)).astype(np.uint8)

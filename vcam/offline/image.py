@@ -40,7 +40,7 @@ def blur_pictures(
     if twice is not None:
         raise PictureError(f"two pictures are named {twice}; give them in two calls with different folders")
     for path in paths:
-        # Read here already, so that a bad one among many is told before the first result is written.
+        # Read here already, so that a bad one among many is reported before the first result is written.
         if max(read_picture(path).shape) > LONGEST_JPEG:
             raise PictureError(f"{path} has a side of more than {LONGEST_JPEG} pixels; scale it down")
     results = {target.resolve() for path in paths for target in result_paths(path, folder, look)}
@@ -82,7 +82,7 @@ def write_results(
 
 
 def complain(path: Path, reason: str) -> None:
-    """Say on stderr what is wrong with a picture, if anything is."""
+    """Report on stderr what is wrong with a picture, if anything is."""
     if reason:
         print(f"segblur: {path}: {reason}", file=sys.stderr)
 
@@ -97,8 +97,8 @@ def blur_picture(
 ) -> tuple[Pixels, Pixels]:
     """The mask, uint8 (H, W), and the picture with the effect, uint8 (H, W, 3) BGR, or BGRA where that is transparency:
     then `alpha`, that of the picture, which lies before white, counts too. Where there is no mask to be trusted the
-    first is 0 everywhere, the effect is all over the picture, and `complain` is told why. Raises PictureError for the
-    effect's own file.
+    first is 0 everywhere, the effect is all over the picture, and `complain` gets the reason. Raises PictureError for
+    the effect's own file.
     """
     height, width = bgr.shape[:2]
     even = np.asarray(cv2.copyMakeBorder(bgr, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE))
