@@ -23,8 +23,8 @@ STDERR = 2
 
 
 def decode_jpeg(data: NDArray[Any], report: Callable[[str], None]) -> NDArray[Any] | None:
-    """uint8 (N,) to uint8 (H, W, 3) BGR; None where it is damaged or incomplete. A missing end marker is added. Warnings
-    of libjpeg go to `report` instead of stderr. Raises cv2.error.
+    """uint8 (N,) to uint8 (H, W, 3) BGR; None where it is damaged or incomplete. A missing end marker is added. The
+    warnings of libjpeg go to `report` instead of stderr. Raises cv2.error.
     """
     ended = END in data[-64:].tobytes()  # some pad their frames
     whole = data if ended else np.append(data, np.frombuffer(END, np.uint8))
