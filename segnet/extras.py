@@ -1,8 +1,17 @@
 """torch and what goes with it, which this package has only where its extras were installed."""
 
+import shlex
+import sys
 from collections.abc import Iterable
 from importlib import import_module
 from importlib.util import find_spec
+
+EXTRAS = {"cuda": ("torch", "torchvision"), "train": ("torch", "torchvision", "matplotlib")}
+
+
+def install(extra: str) -> str:
+    """The command that adds what an extra of this package holds to the environment that this runs in."""
+    return f"uv pip install --python {shlex.quote(sys.prefix)} {' '.join(EXTRAS[extra])}"
 
 
 def lacking(what: str, extra: str, parts: Iterable[str] = ("torch",), beside: Iterable[str] = ()) -> str:
@@ -12,7 +21,7 @@ def lacking(what: str, extra: str, parts: Iterable[str] = ("torch",), beside: It
     """
     for part in (*parts, *beside):
         if find_spec(part) is None:
-            return f"{what} needs {part}; install it with: pip install 'segblur[{extra}]'"
+            return f"{what} needs {part}; install it with: {install(extra)}"
     for part in parts:
         try:
             import_module(part)
@@ -20,6 +29,6 @@ def lacking(what: str, extra: str, parts: Iterable[str] = ("torch",), beside: It
             why = " ".join(str(error).split()) or type(error).__name__
             return (
                 f"{what} needs {part}, which can't be imported here ({why:.200}); "
-                "install it anew with: pip install --force-reinstall torch torchvision"
+                f"install it anew with: {install(extra)} --reinstall"
             )
     return ""

@@ -12,6 +12,7 @@ import torch
 from segnet import engines, extras
 from segnet.configs import LightConfig
 from segnet.engines import EngineError, choose
+from segnet.extras import install
 from segnet.inference import load_segmenter
 from segnet.weights import DEFAULT, WeightsInfo, build, save_weights
 from tests.segnet.test_engines import lively
@@ -205,7 +206,7 @@ def gpu(monkeypatch):
 def test_a_gpu_without_torch_is_left_alone_and_told_of(gpu, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     assert choose("auto", "auto") == ("openvino", "cpu")
-    sentence = "using the NVIDIA GPU of this machine needs torch; install it with: pip install 'segblur[cuda]'"
+    sentence = "using the NVIDIA GPU of this machine needs torch; install it with: " + install("cuda")
     assert engines.missing_cuda_torch() == missing_for_gpu(NetworkSettings()) == sentence
     assert missing_for_gpu(NetworkSettings(device="cpu")) == ""  # nobody wants it
     with pytest.raises(EngineError) as caught:

@@ -14,6 +14,7 @@ from pydantic_settings import CliApp, CliPositionalArg, CliSubCommand, SettingsE
 from segnet.classes import ClassError
 from segnet.configs import SelfieConfig
 from segnet.engines import EngineError
+from segnet.extras import lacking
 from segnet.weights import DEFAULT, WeightsError
 from training.errors import DataError
 from training.run.config import TrainConfig, read_recipe
@@ -186,6 +187,12 @@ def main() -> int:
         CliApp.run(Training)
     except BAD as error:
         print(f"segblur: {sentence(error)}", file=sys.stderr)
+        return 1
+    except ImportError:
+        lack = lacking("training", "train", beside=("torchvision", "matplotlib"))
+        if not lack:
+            raise
+        print(f"segblur: {lack}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

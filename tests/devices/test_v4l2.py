@@ -1,7 +1,6 @@
 """What the kernel's structures say, and which node is a webcam."""
 
 import struct
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,13 +18,13 @@ from vcam.devices.v4l2 import (
     STREAMING,
     Device,
     Format,
+    devices,
     name_of,
     nodes,
     parse_capability,
     stable_path,
 )
-from vcam.devices.webcam import choose_camera, usable
-from vcam.errors import CameraLostError, OutputError
+from vcam.errors import OutputError
 
 WEBCAM = Device(
     Path("/dev/video2"), "HD Pro Webcam C920", "uvcvideo", CAPTURE | STREAMING, (Format("MJPG", ((1280, 720),)),)
@@ -50,26 +49,6 @@ def test_a_format_has_four_letters():
     assert name_of(b"Y16\xa0") == "Y16-BE"
 
 
-def test_auto_takes_the_first_real_webcam_and_never_a_loopback_a_metadata_node_or_an_infrared_camera():
-    assert choose_camera("auto", [INFRARED, OURS, METADATA, WEBCAM, OTHER]) == WEBCAM
-    assert [usable(device) for device in (WEBCAM, METADATA, INFRARED, OURS, OTHER)] == [True, False, False, False, True]
-
-
-def test_a_webcam_can_be_chosen_by_a_part_of_its_name_or_by_its_path(tmp_path):
-    assert choose_camera("laptop", [WEBCAM, OTHER]) == OTHER
-    node = tmp_path / "video7"
-    node.touch()
-    assert choose_camera(str(node), []).path == node
-
-
-@pytest.mark.parametrize(
-    ("wanted", "says"), [("auto", "no webcam"), ("c922", "named c922"), ("/dev/video99", "/dev/video99")]
-)
-def test_a_webcam_that_is_not_there_gives_a_sentence(wanted, says):
-    with pytest.raises(CameraLostError, match=says):
-        choose_camera(wanted, [OURS])
-
-
 def sysfs(folder, **names):
     for node, name in names.items():
         (folder / node).mkdir()
@@ -91,27 +70,6 @@ def test_without_one_the_sentence_says_how_to_make_one(tmp_path):
             find_loopback("Mine", root)
 
 
-def test_a_webcam_is_found_again_under_another_number():
-    moved = replace(WEBCAM, path=Path("/dev/video77"))
-    assert choose_camera(str(WEBCAM.path), [OTHER, moved], known=WEBCAM) == moved
-    assert choose_camera("auto", [OTHER, moved], known=WEBCAM) == moved
-    swapped = replace(OTHER, path=WEBCAM.path)
-    assert choose_camera(str(WEBCAM.path), [swapped, moved], known=WEBCAM) == moved
-    assert choose_camera(str(WEBCAM.path), [swapped], known=WEBCAM) == swapped
-    assert choose_camera("auto", [OTHER], known=WEBCAM) == OTHER
-
-
-def test_a_webcam_that_is_where_it_was_is_taken_even_if_another_of_its_kind_is_there():
-    twin = replace(WEBCAM, path=Path("/dev/video1"))
-    assert choose_camera(str(WEBCAM.path), [twin, WEBCAM], known=WEBCAM) == WEBCAM
-
-
-def test_our_own_camera_is_never_taken_for_the_webcam_that_was_lost():
-    liar = replace(OURS, name=WEBCAM.name)
-    with pytest.raises(CameraLostError):
-        choose_camera("auto", [liar], known=WEBCAM)
-
-
 def test_udevs_name_for_a_webcam_is_the_one_that_stays(tmp_path):
     node = tmp_path / "video3"
     node.touch()
@@ -127,7 +85,7 @@ def test_the_list_says_what_there_is_and_what_is_missing():
         [WEBCAM, INFRARED, METADATA, OURS, Device(Path("/dev/video9"), "Broken", trouble="Permission denied")]
     )
     assert "MJPG  1280×720" in text
-    assert "Integrated IR Camera  (no MJPG or YUYV)" in text
+    assert "Integrated IR Camera  (no format that SegBlur reads)" in text
     assert "/dev/video3" not in text
     assert "Can't be opened: /dev/video9  Broken  (Permission denied)" in text
     assert "SegBlur Camera" in text
@@ -135,3 +93,43 @@ def test_the_list_says_what_there_is_and_what_is_missing():
     nothing = describe([])
     assert "none; plug one in" in nothing
     assert "none; make one with: segblur setup" in nothing
+
+
+def usb(folder, node, port, serial="", index=0):
+    """A node of sysfs for a function of a USB device."""
+    unit = folder / "devices" / port.partition(":")[0]
+    (unit / port).mkdir(parents=True, exist_ok=True)
+    if serial:
+        (unit / "serial").write_text(f"{serial}\n")
+    at = folder / "class" / node
+    at.mkdir(parents=True)
+    (at / "name").write_text("USB Camera\n")
+    (at / "index").write_text(f"{index}\n")
+    (at / "device").symlink_to(unit / port)
+
+
+def test_webcams_are_told_apart_by_port_and_by_serial_numbers_that_are_their_own(tmp_path):
+    usb(tmp_path, "video0", "1-1:1.0", "8F2A")
+    usb(tmp_path, "video1", "1-1:1.0", "8F2A", index=1)
+    usb(tmp_path, "video2", "1-2:1.0", "0001")
+    usb(tmp_path, "video4", "1-3:1.0", "0001")
+    usb(tmp_path, "video6", "1-4:1.0")
+    found = {device.path.name: device for device in devices(tmp_path / "class")}
+    assert len({device.port for device in found.values()}) == 5
+    assert found["video0"].port.endswith("/1-1/1-1:1.0 0")
+    assert {name for name, device in found.items() if device.serial} == {"video0", "video1"}
+    assert found["video0"].serial == "8F2A 1.0 0"
+
+
+def test_udevs_name_by_serial_number_is_not_used_for_webcams_that_have_none(tmp_path):
+    usb(tmp_path, "video0", "1-1:1.0", "8F2A")
+    usb(tmp_path, "video2", "1-2:1.0")
+    links = tmp_path / "by-id", tmp_path / "by-path"
+    for name in ("video0", "video2"):
+        (tmp_path / name).touch()
+        for link in links:
+            link.mkdir(exist_ok=True)
+            (link / f"{link.name}-of-{name}").symlink_to(tmp_path / name)
+    sysfs = tmp_path / "class"
+    assert stable_path(tmp_path / "video0", links, sysfs) == str(links[0] / "by-id-of-video0")
+    assert stable_path(tmp_path / "video2", links, sysfs) == str(links[1] / "by-path-of-video2")

@@ -8,8 +8,10 @@ from PIL import Image
 from tests.helpers.faulty_worker import Box, paint_secret
 from tests.helpers.files import listing, picture
 from vcam.errors import OutputError, PictureError
+from vcam.media.films import SAMPLE, VideoFile
+from vcam.media.yuv import to_bgr
 from vcam.offline.image import blur_pictures
-from vcam.settings import LookSettings
+from vcam.settings import FramingSettings, LookSettings
 
 
 @pytest.mark.parametrize("size", [(320, 240), (321, 243), (16, 16), (17, 900)])
@@ -117,3 +119,53 @@ def test_a_cutout_has_transparency_and_no_colour_of_the_room_under_it(tmp_path):
 
     empty = blur_pictures([source], tmp_path / "none", Fails(), transparent)[1]
     assert not cv2.imread(str(empty), cv2.IMREAD_UNCHANGED).any()
+
+
+def magenta(bgr):
+    """Whether the colour that was erased is anywhere."""
+    blue, green, red = (bgr[..., channel] for channel in range(3))
+    return ((red > 150) & (green < 110) & (blue > 150)).any()
+
+
+@pytest.fixture
+def erased(tmp_path):
+    """The sample with alpha: 0 over a hidden magenta at the left and in a hole in the person, 128 at the bottom."""
+    with VideoFile(SAMPLE) as video:
+        bgr = to_bgr(next(video.frames()))
+    bgra = np.dstack([bgr, np.full(bgr.shape[:2], 255, np.uint8)])
+    bgra[400:, :, 3] = 128
+    bgra[:, :120] = bgra[300:340, 300:340] = (255, 0, 255, 0)
+    cv2.imwrite(str(tmp_path / "erased.png"), bgra)
+    return tmp_path / "erased.png"
+
+
+def test_what_somebody_erased_is_in_no_result(erased, tmp_path):
+    for look in (LookSettings(), LookSettings(effect="transparent"), LookSettings(on="person")):
+        _, result, sheet = blur_pictures([erased], tmp_path / look.effect, Box(), look)
+        assert not magenta(cv2.imread(str(sheet)))
+        assert not magenta(cv2.imread(str(result), cv2.IMREAD_UNCHANGED))
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_the_transparency_of_a_cutout_is_the_pictures_times_the_masks(erased, tmp_path, mirror):
+    framing = FramingSettings(mirror=mirror)
+    _, result, _ = blur_pictures([erased], tmp_path / "out", Box(), LookSettings(effect="transparent"), framing)
+    cutout = cv2.imread(str(result), cv2.IMREAD_UNCHANGED)
+    cutout = cutout[:, ::-1] if mirror else cutout
+    assert not cutout[305:335, 305:335].any()
+    assert not cutout[:, :118].any()
+    assert (cutout[200:280, 300:340, 3] == 255).all()
+    assert (np.abs(cutout[405:470, 300:340, 3].astype(int) - 128) <= 3).all()
+    original = cv2.imread(str(erased), cv2.IMREAD_UNCHANGED)[405:470, 300:340, :3]
+    assert np.abs(cutout[405:470, 300:340, :3].astype(int) - original).mean() < 6
+
+
+def test_what_is_transparent_in_an_effects_picture_is_in_no_result(tmp_path):
+    behind = np.zeros((240, 320, 4), np.uint8)
+    behind[:, :160], behind[:, 160:] = (255, 0, 255, 0), (0, 160, 0, 255)
+    cv2.imwrite(str(tmp_path / "behind.png"), behind)
+    look = LookSettings(effect="picture", picture=tmp_path / "behind.png")
+    _, result, _ = blur_pictures([picture(tmp_path / "me.png", 640, 480)], tmp_path / "out", Box(), look)
+    shown = cv2.imread(str(result))
+    assert not magenta(shown)
+    assert np.abs(shown[20, 600].astype(int) - (0, 160, 0)).max() <= 4

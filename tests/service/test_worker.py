@@ -264,3 +264,16 @@ def test_a_network_that_comes_while_there_are_no_readers_is_reported_once():
     with pytest.raises(DisconnectedError):
         worker.idle(keeper, Swapped())
     assert keeper.told == [{"network": {"weights": "new.safetensors"}}]
+
+
+def test_the_webcam_that_was_lost_is_the_one_waited_for_until_another_is_chosen(sample):
+    first, second = (Settings(camera={"device": name}) for name in ("/dev/video0", "/dev/video2"))
+    keeper, waited = Keeper(1000, [first] * 6 + [second] * 1000), []
+
+    def open_camera(camera, output, known):
+        waited.append((camera.device, known))
+        return Webcam(sample, CameraLostError("unplugged"))
+
+    with pytest.raises(DisconnectedError):
+        worker.work(keeper, networks(), open_camera)
+    assert waited[:3] == [("/dev/video0", None), ("/dev/video0", Webcam.device), ("/dev/video2", None)]

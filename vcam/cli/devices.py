@@ -8,6 +8,8 @@ from vcam.cli.options import Commands, add_command, settings_of
 if TYPE_CHECKING:
     from vcam.devices.v4l2 import Device
 
+UNREADABLE = "  (no format that SegBlur reads)"
+
 
 def add(commands: Commands) -> None:
     """The command."""
@@ -27,13 +29,13 @@ def list_devices(arguments: argparse.Namespace) -> int:
 def describe(found: list["Device"]) -> str:
     """The list for people."""
     from vcam.devices.cameras import SAMPLE
-    from vcam.devices.webcam import usable
+    from vcam.devices.choose import usable
 
     cameras = [device for device in found if device.is_camera and not device.is_loopback]
     loopbacks = [device for device in found if device.is_loopback]
     refused = [device for device in found if device.trouble]
     lines = ["Webcams:"]
-    lines += [line for device in cameras for line in entry(device, "" if usable(device) else "  (no MJPG or YUYV)")]
+    lines += [line for device in cameras for line in entry(device, "" if usable(device) else UNREADABLE)]
     lines += [] if cameras else ["  none; plug one in"]
     lines += ["Virtual cameras (v4l2loopback):"]
     lines += [line for device in loopbacks for line in entry(device)]

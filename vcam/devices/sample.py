@@ -15,7 +15,7 @@ LATE = 1.0  # seconds behind the clip's time after which it goes on from where i
 
 
 class SampleCamera:
-    """The clip again and again, in real time. Frames that are due while nobody reads are skipped, as by a webcam."""
+    """The clip again and again, in real time. Frames that are not read in time are skipped, as with a webcam."""
 
     def __init__(self, _camera: CameraSettings, output: OutputSettings, _known: Device | None = None) -> None:
         """Open it. Raises CameraLostError."""
@@ -70,5 +70,5 @@ class SampleCamera:
 
 
 def unplayable(error: PictureError) -> CameraLostError:
-    """What to say where the clip can't be read."""
+    """The error where the clip can't be read."""
     return CameraLostError(f"the bundled sample can't be played ({error}); install segblur again")

@@ -7,9 +7,10 @@ import errno
 import fcntl
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 SYSFS = Path("/sys/class/video4linux")
@@ -44,7 +45,14 @@ class Device:
     capabilities: int = 0
     formats: tuple[Format, ...] = ()
     trouble: str = field(default="")  # why it could not be asked
-    bus: str = ""  # where it is plugged in
+    bus: str = ""  # where it is plugged in, as the driver tells it
+    port: str = ""  # the same as sysfs tells it, and which function and node of the device this is
+    serial: str = ""  # its serial number, where no other device here has the same, with function and node
+
+    @property
+    def is_denied(self) -> bool:
+        """Whether we lack the permission to open it."""
+        return self.trouble in {os.strerror(errno.EACCES), os.strerror(errno.EPERM)}
 
     @property
     def is_loopback(self) -> bool:
@@ -87,12 +95,52 @@ def ask(path: Path, name: str) -> Device:
 
 def devices(sysfs: Path = SYSFS) -> list[Device]:
     """Every video node of the machine."""
-    return [ask(path, name) for path, name in nodes(sysfs)]
+    serials = own_serials(sysfs)
+    return [
+        replace(ask(path, name), port=port(sysfs / path.name), serial=serials.get(path.name, ""))
+        for path, name in nodes(sysfs)
+    ]
 
 
-def stable_path(path: Path, links: Sequence[Path] = (Path("/dev/v4l/by-id"), Path("/dev/v4l/by-path"))) -> str:
-    """The name under which udev finds this webcam again, whatever number it gets; "" where it has none."""
-    for folder in links:
+def port(node: Path) -> str:
+    """Where the device of a node of sysfs is plugged in, with its function and node; "" where it is not plugged in."""
+    device = node / "device"
+    return f"{device.resolve()} {read(node / 'index')}" if device.exists() else ""
+
+
+def serial(node: Path) -> str:
+    """Serial number of a node's USB device, with its function and node; "" where it has none."""
+    function = (node / "device").resolve()
+    number = read(function.parent / "serial")
+    return f"{number} {function.name.partition(':')[2]} {read(node / 'index')}" if number else ""
+
+
+def own_serials(sysfs: Path = SYSFS) -> dict[str, str]:
+    """Serial numbers by the name of the node. Those that occur twice, as with
+    cheap webcams, do not tell them apart and are left out.
+    """
+    found = {path.name: serial(sysfs / path.name) for path, _ in nodes(sysfs)}
+    counts = Counter(found.values())
+    return {name: number for name, number in found.items() if number and counts[number] == 1}
+
+
+def read(path: Path) -> str:
+    """The line of a file of sysfs; "" where it is not there."""
+    try:
+        return path.read_text(errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def stable_path(
+    path: Path,
+    links: tuple[Path, Path] = (Path("/dev/v4l/by-id"), Path("/dev/v4l/by-path")),
+    sysfs: Path = SYSFS,
+) -> str:
+    """The name under which udev finds this webcam again, whatever number it gets; "" where it has none. By its serial
+    number where it has one: without, webcams of one model share their name in by-id, and it may come to mean another.
+    """
+    for folder in links if path.name in own_serials(sysfs) else reversed(links):
         for link in sorted(folder.glob("*")):
             if link.resolve() == path:
                 return str(link)

@@ -1,8 +1,9 @@
-"""The physical webcam, through OpenCV's V4L2 backend: raw MJPEG or YUYV, the newest frame, never an old one."""
+"""The physical webcam, through OpenCV's V4L2 backend: its raw frames, the newest one, never an old one."""
 
 import logging
+import os
+from functools import partial
 from itertools import chain
-from pathlib import Path
 from threading import Condition, Event, Thread
 from time import monotonic
 from types import TracebackType
@@ -12,14 +13,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vcam.devices.v4l2 import Device, devices, stable_path
+from vcam.devices.choose import READ, choose_camera, denied, readable
+from vcam.devices.v4l2 import Device, stable_path
 from vcam.errors import CameraLostError
-from vcam.frame import empty
+from vcam.frame import empty, planes
+from vcam.media.jpeg import decode_jpeg
 from vcam.media.raw_frame import RawFrame
 from vcam.media.yuv import from_bgr, from_yuyv
 from vcam.settings import CameraSettings, OutputSettings
+from vcam.system.seldom import Seldom
 
 log = logging.getLogger("segblur.camera")
+report_damage = Seldom(partial(log.warning, "the webcam's frames are damaged: %s"))
 
 FOURCC = {"mjpeg": "MJPG", "yuyv": "YUYV"}
 PATIENCE = 1.0  # seconds that `read` waits
@@ -28,49 +33,13 @@ FIRST = 6.0  # the same before its first picture: some take their time
 DAMAGED = 30  # pictures in a row that can't be decoded
 
 
-def choose_camera(wanted: str, found: list[Device] | None = None, known: Device | None = None) -> Device:
-    """The webcam that `wanted` means: a path, a part of a name, or "auto" for the first real one; best the one that is
-    `known` from before, wherever it is now. A loopback device is only taken by its path: reading our own output would
-    feed it back. Raises CameraLostError.
-    """
-    found = devices() if found is None else found
-    cameras = [device for device in found if usable(device)]
-    if wanted.startswith("/"):
-        path = Path(wanted).resolve()  # of /dev/v4l/by-id too
-        there = [device for device in found if device.path == path]
-        again = [] if known is None else [device for device in cameras if same(device, known)]
-        if there and (not again or there[0] in again):
-            return there[0]
-        if again:
-            return again[0]
-        if not path.exists():
-            raise CameraLostError(f"there is no webcam {wanted}; plug it in, or choose another one (segblur devices)")
-        return Device(path, path.name)
-    if wanted != "auto":
-        cameras = [device for device in cameras if wanted.lower() in device.name.lower()]
-    if not cameras:
-        which = "" if wanted == "auto" else f" named {wanted}"
-        raise CameraLostError(f"there is no webcam{which}; plug one in, or choose one (segblur devices)")
-    return next((device for device in cameras if known is not None and same(device, known)), cameras[0])
-
-
-def same(device: Device, known: Device) -> bool:
-    """Whether these are one webcam: numbers change, and the socket that it is plugged into may."""
-    return not device.is_loopback and device.name == known.name
-
-
-def usable(device: Device) -> bool:
-    """Whether it is a real webcam with a format that we read; infrared ones deliver only grey."""
-    return device.is_camera and not device.is_loopback and any(f.fourcc in FOURCC.values() for f in device.formats)
-
-
 class WebCamera:
     """An open webcam. A thread of its own always waits for the next frame and keeps the newest, undecoded."""
 
     def __init__(self, camera: CameraSettings, output: OutputSettings, known: Device | None = None) -> None:
-        """Open and agree on a format. `known` is the webcam that was used last. Raises CameraLostError."""
+        """Open it and agree on a format; where one is `known` from before, no other one. Raises CameraLostError."""
         self._output = output
-        self.device = choose_camera(camera.device, known=known)
+        self.device = choose_camera(camera.device, known=known, own=output.label)
         self.path = self.device.path
         self._fourcc, self._capture = self._open(camera)
         self.about = {
@@ -90,10 +59,11 @@ class WebCamera:
         self._thread.start()
 
     def _open(self, camera: CameraSettings) -> tuple[str, cv2.VideoCapture]:
-        wanted = list(FOURCC.values()) if camera.format == "auto" else [FOURCC[camera.format]]
+        offered = [form.fourcc for form in readable(self.device)]
+        wanted = (offered or list(READ)) if camera.format == "auto" else [FOURCC[camera.format]]
         got = ""
         for fourcc in wanted:
-            wishes = {
+            properties = {
                 cv2.CAP_PROP_FOURCC: cv2.VideoWriter.fourcc(*fourcc),
                 cv2.CAP_PROP_FRAME_WIDTH: self._output.width,
                 cv2.CAP_PROP_FRAME_HEIGHT: self._output.height,
@@ -101,8 +71,10 @@ class WebCamera:
                 cv2.CAP_PROP_BUFFERSIZE: 3,
                 cv2.CAP_PROP_CONVERT_RGB: 0,
             }
-            capture = cv2.VideoCapture(str(self.path), cv2.CAP_V4L2, list(chain(*wishes.items())))
+            capture = cv2.VideoCapture(str(self.path), cv2.CAP_V4L2, list(chain(*properties.items())))
             if not capture.isOpened():
+                if self.path.exists() and not os.access(self.path, os.R_OK | os.W_OK):
+                    raise denied(self.device)
                 raise CameraLostError(
                     f"{self.path} can't be opened; is it in use by another program? (fuser -v {self.path})"
                 )
@@ -150,10 +122,11 @@ class WebCamera:
                     raise CameraLostError(self._lost or f"the webcam {self.path} does not answer; is it unplugged?")
                 return None
             (sequence, captured, data), self._newest = self._newest, None
-        if data.shape == (self._output.height, self._output.width, 2):
+        width, height = self._output.width, self._output.height
+        if data.shape == (height, width, 2) or (self._fourcc == "YU12" and data.shape == (height * 3 // 2, width)):
             self._damaged = 0
-            return RawFrame(data, sequence, captured)  # YUYV
-        pixels = empty(self._output.width, self._output.height)
+            return RawFrame(data, sequence, captured)
+        pixels = empty(width, height)
         if decode(data, self._fourcc, pixels):
             self._damaged = 0
             return RawFrame(pixels, sequence, captured)
@@ -180,15 +153,19 @@ class WebCamera:
 
 
 def decode(data: NDArray[Any], fourcc: str, out: NDArray[Any]) -> bool:
-    """One frame of the driver's into I420; False where it is damaged. MJPG is bytes; YUYV is (H, W, 2)."""
+    """One frame of the driver's into I420; False where it is damaged. MJPG is bytes, YUYV (H, W, 2), NV12 and YU12
+    (H * 3 / 2, W), all uint8.
+    """
     try:
         if fourcc == "MJPG":
-            bgr = cv2.imdecode(data.reshape(-1), cv2.IMREAD_COLOR)
+            bgr = decode_jpeg(data.reshape(-1), report_damage)
+        elif fourcc in ("NV12", "YU12"):
+            return decode_planar(data, fourcc, out)
         elif data.ndim == 3 and data.shape[2] == 2:
             if (data.shape[1], data.shape[0] * 3 // 2) == out.shape[::-1]:
                 from_yuyv(data, out)
                 return True
-            bgr = cv2.cvtColor(data, cv2.COLOR_YUV2BGR_YUYV)
+            bgr = np.asarray(cv2.cvtColor(data, cv2.COLOR_YUV2BGR_YUYV))
         else:
             return False
         if bgr is None:
@@ -196,6 +173,22 @@ def decode(data: NDArray[Any], fourcc: str, out: NDArray[Any]) -> bool:
         from_bgr(bgr, out)
     except cv2.error:
         return False
+    return True
+
+
+def decode_planar(data: NDArray[Any], fourcc: str, out: NDArray[Any]) -> bool:
+    """The same of NV12, whose colours are interleaved, and YU12, which is I420."""
+    if data.ndim != 2 or data.shape[0] % 3 or data.shape[1] % 2:
+        return False
+    if data.shape != out.shape:
+        code = cv2.COLOR_YUV2BGR_NV12 if fourcc == "NV12" else cv2.COLOR_YUV2BGR_I420
+        from_bgr(np.asarray(cv2.cvtColor(data, code)), out)
+    elif fourcc == "NV12":
+        luma, u, v = planes(out)
+        luma[:] = data[: luma.shape[0]]
+        cv2.split(data[luma.shape[0] :].reshape(*u.shape, 2), [u, v])
+    else:
+        out[:] = data
     return True
 
 

@@ -1,7 +1,7 @@
 """Files that take the room's place: pictures and videos, cut to the frame's shape.
 
-`python -m vcam.effects.backdrop KIND FILE` says in one sentence what is wrong with a file, so that the keeper need not
-read it itself.
+`python -m vcam.effects.backdrop KIND FILE` says in one sentence what is wrong with a file: the keeper runs no
+decoder.
 """
 
 import math
@@ -20,7 +20,7 @@ from vcam.media.pictures import read_picture
 from vcam.media.yuv import from_bgr
 from vcam.settings import LookSettings
 
-LOOKED_AT = 30  # frames of a video that is checked
+CHECKED = 30  # frames of a video that is checked
 
 
 def still(path: Path, size: tuple[int, int]) -> Iterator[Shot]:
@@ -36,7 +36,7 @@ READERS = {"picture": still, "video": endless}
 
 def check_file(kind: str, path: Path) -> None:
     """Read as much of a file as tells whether it can be shown; `kind` is of READERS. Raises PictureError."""
-    for _ in islice(READERS[kind](path, (64, 64)), LOOKED_AT if kind == "video" else 1):
+    for _ in islice(READERS[kind](path, (64, 64)), CHECKED if kind == "video" else 1):
         pass
 
 

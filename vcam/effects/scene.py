@@ -19,7 +19,7 @@ Shot = tuple[float, I420]  # the time from which it is to be seen, in seconds fr
 class Scene:
     """What is read of a file, each picture at its time. `ready` is false until there is one."""
 
-    clean, wrap = 1.0, 0.25  # see rim.Replacement
+    clean, wrap = 1.0, 0.25  # see decontaminate.Replacement
 
     def __init__(self, shots: Iterator[Shot | None]) -> None:
         """`shots` never ends; it gives None where the next is not there yet, and may raise PictureError."""
@@ -55,7 +55,7 @@ class Scene:
 
 def ahead(read: Callable[[], Iterator[Shot]]) -> Iterator[Shot | None]:
     """What `read` gives, but read by a thread, a few pictures ahead; None where the next is not there yet. When this is
-    closed, or nobody holds it any more, the thread ends. Raises what reading raises.
+    closed, or no longer referenced, the thread ends. Raises what reading raises.
     """
     shelf: queue.Queue[Shot | Exception] = queue.Queue(AHEAD)
     ended = threading.Event()

@@ -9,17 +9,20 @@ from typing import Self
 import av
 import cv2
 import numpy as np
+from av.codec import CodecContext
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from vcam.errors import PictureError
 from vcam.frame import I420, empty, planes, size_of
-from vcam.media.pictures import OTHER, check_size, demand_file
-from vcam.media.yuv import cover
+from vcam.media.pictures import OTHER, before_white, check_size, demand_file
+from vcam.media.yuv import cover, from_bgr
 
 SAMPLE = Path(__file__).parent.parent / "sample" / "signing.mkv"
+LIBVPX = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 CUT_OFF = 0.5  # seconds by which a whole video may be shorter than its header says
 
 
@@ -57,7 +60,7 @@ class VideoFile:
                 if packet.pts is not None and packet.time_base is not None:
                     self.end = max(self.end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
                 if packet.stream is self.stream:
-                    yield from self.stream.decode(packet)
+                    yield from self.decoder.decode(packet)
         except FFmpegError as error:
             raise PictureError(f"{self.path} is damaged: {error.strerror}; {OTHER}") from None
 
@@ -74,7 +77,8 @@ class VideoFile:
             self.container.close()
             raise PictureError(f"{self.path} holds no video; {OTHER}")
         self.stream: VideoStream = self.container.streams.video[0]
-        self.stream.thread_type = "AUTO"
+        self.decoder = decoder_of(self.stream)
+        self.decoder.thread_type = "AUTO"
 
     def frames(self) -> Iterator[I420]:
         """Each frame, turned upright. Raises PictureError where the file is damaged or ends too early."""
@@ -110,11 +114,35 @@ class VideoFile:
         self.close()
 
 
+def decoder_of(stream: VideoStream) -> VideoCodecContext:
+    """What decodes the stream: its own decoder, but for VP8 and VP9 with alpha libvpx's, as FFmpeg's own leave out the
+    alpha, and so show what is transparent.
+    """
+    name = LIBVPX.get(stream.codec_context.name)
+    if name is None or stream.metadata.get("alpha_mode") != "1":
+        return stream.codec_context
+    decoder = CodecContext.create(name, "r")
+    assert isinstance(decoder, VideoCodecContext)
+    return decoder
+
+
+def has_alpha(frame: VideoFrame) -> bool:
+    """Whether parts of the frame may be transparent."""
+    return frame.format.has_palette or any(component.is_alpha for component in frame.format.components)
+
+
 def to_i420(frame: VideoFrame, stream: VideoStream) -> I420:
-    """A decoded frame as BT.601, limited range, without a last odd line or column."""
+    """A decoded frame as BT.601, limited range, without a last odd line or column, before white where it is
+    transparent.
+    """
+    width, height = stream.width & ~1, stream.height & ~1
+    if has_alpha(frame):
+        pixels, rgba = empty(width, height), frame.to_ndarray(format="rgba")
+        from_bgr(before_white(rgba[..., 2::-1], rgba[..., 3]), pixels)
+        return pixels
     plain = frame.reformat(
-        stream.width & ~1,
-        stream.height & ~1,
+        width,
+        height,
         format="yuv420p",
         dst_colorspace="ITU601",
         dst_color_range="MPEG",

@@ -64,7 +64,7 @@ def halved(plane: Pixels, size: tuple[int, int]) -> Pixels:
 
 def shrink(plane: Pixels, size: tuple[int, int]) -> NDArray[Any]:
     """A plane (H, W), uint8 or float32, as float32 at (width, height): halved, then interpolated. The exact mean over
-    the area of each new pixel takes six times as long, and the network finds nobody better in it.
+    the area of each new pixel takes six times as long, and makes masks no better.
     """
     near = halved(plane, size).astype(np.float32)
     far = near.shape[1] > 2 * size[0] or near.shape[0] > 2 * size[1]

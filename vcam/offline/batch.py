@@ -1,7 +1,7 @@
 """`segblur video` of many files, several at a time: a thread for each, with a network of its own.
 
 Decoder, encoder, OpenCV and the network let other threads run meanwhile. Nothing is shared between files but the bar:
-what one frame tells the next is in the Pipeline of its file. On a CUDA GPU each thread has a stream and a graph of its
+what is kept from one frame to the next belongs to its file. On a CUDA GPU each thread has a stream and a graph of its
 own there: files differ in size and length, and none has to wait for a frame of another, as it would in a batch.
 """
 
@@ -27,7 +27,7 @@ from vcam.pipeline.framing import AS_FILMED
 from vcam.settings import FramingSettings, LookSettings, for_camera
 from vcam.system.atomic_write import whole
 
-MOST_BY_ITSELF = 8  # files at a time where nobody says how many: memory grows with each
+MOST_BY_ITSELF = 8  # files at a time by default: memory grows with each
 
 SegmentFor = Callable[[int, int], Segment]  # width and height of the frames → what finds people in them, for one thread
 
@@ -45,7 +45,7 @@ class Job:
 
 
 class StoppedError(Exception):
-    """Nobody waits for the result any more."""
+    """The run was stopped."""
 
 
 def blur_videos(
@@ -65,7 +65,7 @@ def blur_videos(
     if folder.suffix.lower() in CONTAINERS and not folder.is_dir():
         raise OutputError(f"{folder} is the name of one video; for {len(sources)} of them name a folder")
     make_folder(folder)
-    planned = [looked_at(job) for job in plan(sources, folder)]
+    planned = [with_frame_count(job) for job in plan(sources, folder)]
     jobs = [job for job in planned if not job.trouble]
     yield from (job for job in planned if job.trouble)
     networks = [load() for _ in range(min(at_once, len(jobs)))]
@@ -105,7 +105,7 @@ def side_by_side(
         try:
             for future in as_completed([pool.submit(work, job) for job in jobs]):
                 yield future.result()
-        finally:  # also where nobody wants the rest, as after Ctrl-C
+        finally:  # also after Ctrl-C
             stop.set()
             pool.shutdown(cancel_futures=True)
 
@@ -127,7 +127,7 @@ def plan(sources: Sequence[Path], folder: Path) -> Iterator[Job]:
         yield Job(source, target, trouble=trouble)
 
 
-def looked_at(job: Job) -> Job:
+def with_frame_count(job: Job) -> Job:
     """With the frames that the video says it has, or with the reason why it can't be read."""
     if job.trouble:
         return job
@@ -153,5 +153,5 @@ def blur_one(
 
 
 def by_itself() -> int:
-    """How many files at a time, where nobody says: one for each core that this process may use."""
+    """How many files at a time by default: one for each core that this process may use."""
     return min(MOST_BY_ITSELF, len(os.sched_getaffinity(0)))

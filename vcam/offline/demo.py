@@ -13,10 +13,10 @@ import numpy as np
 
 from vcam.devices.cameras import SAMPLE as SAMPLE_DEVICE
 from vcam.devices.cameras import open_camera
+from vcam.devices.choose import choose_camera
 from vcam.devices.loopback import find_loopback
 from vcam.devices.sample import SampleCamera
 from vcam.devices.v4l2 import Device
-from vcam.devices.webcam import choose_camera
 from vcam.effects.look import Look
 from vcam.errors import CameraLostError, OutputError
 from vcam.frame import size_of
@@ -54,8 +54,12 @@ def make_plan(settings: Settings, window: Callable[[], bool], found: list[Device
     webcam: str | None = None
     loopback, missing = None, []
     try:
-        sample = settings.camera.device == SAMPLE_DEVICE
-        webcam = SAMPLE_DEVICE if sample else str(choose_camera(settings.camera.device, found).path)
+        wanted = settings.camera.device
+        webcam = (
+            SAMPLE_DEVICE
+            if wanted == SAMPLE_DEVICE
+            else str(choose_camera(wanted, found, own=settings.output.label).path)
+        )
     except CameraLostError as error:
         if settings.camera.device != "auto":
             raise

@@ -17,11 +17,11 @@ from vcam.frame import empty, planes
 from vcam.masks.decontaminate import relit
 from vcam.masks.mask import FrameMask, Segment, mask_or_none
 from vcam.masks.upsample import cut_out
-from vcam.media.pictures import read_picture
+from vcam.media.pictures import off_white, read_picture, read_with_alpha
 from vcam.media.raw_frame import RawFrame
 from vcam.media.yuv import from_bgr, to_bgr
 from vcam.offline.results import make_folder
-from vcam.pipeline.framing import AS_FILMED, framed, least_blur
+from vcam.pipeline.framing import AS_FILMED, View, cut_frame, framed, least_blur
 from vcam.settings import FramingSettings, LookSettings
 from vcam.system.atomic_write import check_place, whole
 
@@ -41,7 +41,7 @@ def blur_pictures(
     if twice is not None:
         raise PictureError(f"two pictures are named {twice}; give them in two calls with different folders")
     for path in paths:
-        # Read here already, so that a bad one among many is told before the first result is written.
+        # Read here already, so that a bad one among many is reported before the first result is written.
         if max(read_picture(path).shape) > LONGEST_JPEG:
             raise PictureError(f"{path} has a side of more than {LONGEST_JPEG} pixels; scale it down")
     results = {target.resolve() for path in paths for target in result_paths(path, folder, look)}
@@ -72,8 +72,8 @@ def write_results(
     path: Path, folder: Path, segment: Segment, look: LookSettings, framing: FramingSettings
 ) -> list[Path]:
     """The three files of one picture. Raises PictureError, OutputError."""
-    bgr = read_picture(path)
-    mask, result = blur_picture(bgr, segment, look, partial(complain, path), framing)
+    bgr, alpha = read_with_alpha(path)
+    mask, result = blur_picture(bgr, segment, look, partial(complain, path), framing, alpha)
     shown = result if result.shape[2] == 3 else on_squares(result)
     sheet = np.hstack([bgr, np.asarray(cv2.cvtColor(mask, cv2.COLOR_GRAY2BGR)), shown])
     if sheet.shape[1] > LONGEST_JPEG:
@@ -86,7 +86,7 @@ def write_results(
 
 
 def complain(path: Path, reason: str) -> None:
-    """Say on stderr what is wrong with a picture, if anything is."""
+    """Report on stderr what is wrong with a picture, if anything is."""
     if reason:
         print(f"segblur: {path}: {reason}", file=sys.stderr)
 
@@ -97,10 +97,12 @@ def blur_picture(
     look: LookSettings,
     complain: Callable[[str], None],
     framing: FramingSettings = AS_FILMED,
+    alpha: Pixels | None = None,
 ) -> tuple[Pixels, Pixels]:
-    """What is shown of each pixel, uint8 (H, W), and the picture with the effect, uint8 (H, W, 3) BGR, or BGRA where
-    that is transparency. Where there is no mask to be trusted the first is 0 everywhere, the effect is all over the
-    picture, and `complain` is told why. Raises PictureError for the effect's own file.
+    """The mask, uint8 (H, W), and the picture with the effect, uint8 (H, W, 3) BGR, or BGRA where that is transparency:
+    then `alpha`, that of the picture, which lies before white, counts too. Where there is no mask to be trusted the
+    first is 0 everywhere, the effect is all over the picture, and `complain` gets the reason. Raises PictureError for
+    the effect's own file.
     """
     height, width = bgr.shape[:2]
     even = np.asarray(cv2.copyMakeBorder(bgr, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE))
@@ -111,8 +113,20 @@ def blur_picture(
     frame, mask, view = framed(frame, mask, None, framing, look.on)
     shown = shares(frame, mask, look)
     least = least_blur(view)
-    result = cutout(frame, shown) if look.effect == "transparent" else to_bgr(Look()(frame, mask, look, least).pixels)
+    if look.effect == "transparent":
+        alpha = None if alpha is None else framed_alpha(alpha, view, framing.mirror)
+        result = cutout(frame, shown, alpha)
+    else:
+        result = to_bgr(Look()(frame, mask, look, least).pixels)
     return shown[:height, :width], result[:height, :width]
+
+
+def framed_alpha(alpha: Pixels, view: View, mirror: bool) -> Pixels:
+    """The alpha of a picture, uint8 (H, W), with the framing of its pixels; made even."""
+    height, width = alpha.shape
+    pixels = np.zeros(((height + height % 2) * 3 // 2, width + width % 2), np.uint8)
+    planes(pixels)[0][:] = np.pad(alpha, ((0, height % 2), (0, width % 2)), mode="edge")
+    return planes(cut_frame(pixels, view.box, mirror))[0]
 
 
 def shares(frame: RawFrame, mask: FrameMask | None, look: LookSettings) -> Pixels:
@@ -122,11 +136,15 @@ def shares(frame: RawFrame, mask: FrameMask | None, look: LookSettings) -> Pixel
     return np.zeros_like(luma) if kept is None else np.rint(cut_out(kept.alpha, luma).whole() * 255).astype(np.uint8)
 
 
-def cutout(frame: RawFrame, shown: Pixels) -> Pixels:
-    """The frame with `shown` as its transparency, uint8 (H, W, 4) BGRA."""
-    pixels = relit(frame.pixels, shown.astype(np.float32) / 255, frame.pixels, clean=1.0, wrap=0.0)
+def cutout(frame: RawFrame, shown: Pixels, alpha: Pixels | None = None) -> Pixels:
+    """The frame with `shown`, uint8 (H, W), as its transparency, uint8 (H, W, 4) BGRA; where the picture itself has an
+    alpha and lies before white, with the product of both.
+    """
+    bgr = to_bgr(relit(frame.pixels, shown.astype(np.float32) / 255, frame.pixels, clean=1.0, wrap=0.0))
+    if alpha is not None:
+        bgr, shown = off_white(bgr, alpha), np.rint(shown * (alpha / 255.0)).astype(np.uint8)
     # No more of a pixel's colour is in the file than its transparency shows: else the room could be brought back.
-    visible = np.rint(to_bgr(pixels) * (shown[..., None] / 255.0))
+    visible = np.rint(bgr * (shown[..., None] / 255.0))
     colours = np.rint(visible * 255 / np.maximum(shown, 1)[..., None]).clip(0, 255).astype(np.uint8)
     return np.dstack([colours, shown])
 

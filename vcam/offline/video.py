@@ -37,13 +37,13 @@ def blur_frames(
     segment: Segment,
     wanted: LookSettings,
     framing: FramingSettings = AS_FILMED,
-    say: Callable[[str], None] = on_stderr,
+    report: Callable[[str], None] = on_stderr,
 ) -> Iterator[tuple[float, SafeFrame]]:
     """Each frame with its time in seconds, composed by its own mask; the effect is all over it where there is none, and
-    `say` is told why. Raises PictureError, also for the effect's own file, and DeviceLostError.
+    `report` gets the reason. Raises PictureError, also for the effect's own file, and DeviceLostError.
     """
     settings = Settings.model_construct(look=wanted, framing=framing)
-    pipeline = Pipeline(say, StageTimer(lambda facts: None), Look())
+    pipeline = Pipeline(report, StageTimer(lambda facts: None), Look())
     for sequence, (time, pixels) in enumerate(video.timed_frames()):
         frame = RawFrame(pixels, sequence, captured=time)
         yield time, pipeline(frame, segment, settings, empty(*size_of(pixels)))

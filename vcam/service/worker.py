@@ -13,11 +13,12 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from time import monotonic
 from typing import Any, NoReturn, Protocol
 
 import cv2
 
-from vcam.devices.cameras import open_camera
+from vcam.devices.cameras import LastUsed, may_come_back, open_camera
 from vcam.devices.v4l2 import Device
 from vcam.errors import CameraLostError, DeviceLostError, SettingsError
 from vcam.masks.mask import Segment
@@ -109,22 +110,25 @@ def prepare(link: Sender) -> Networks:
 
 def work(link: Sender, networks: Networks, open_camera: OpenWebcam) -> None:
     """Stream whenever the webcam is wanted and there, until the keeper is gone (DisconnectedError)."""
-    device: Device | None = None  # the webcam that was used last, which may come back under another number
+    last: LastUsed | None = None
     lost, warn = False, Repeated(log.warning)
     while True:
         if not link.wanted:
             idle(link, networks)
         settings = link.settings
         link.say("", OPENING)
+        wanted = settings.camera.device
         try:
-            with open_camera(settings.camera, settings.output, device) as camera:
-                device = camera.device
+            with open_camera(settings.camera, settings.output, may_come_back(last, wanted, monotonic())) as camera:
                 link.tell({"camera": camera.about, "reconnects": int(lost)})
                 lost = False
-                stream(camera, networks, link)
+                try:
+                    stream(camera, networks, link)
+                finally:
+                    last = LastUsed(camera.device, wanted, monotonic())
         except CameraLostError as trouble:
             warn(str(trouble))
-            lost = device is not None
+            lost = last is not None
             link.tell({"camera": None})
             link.say(str(trouble))
             link.listen(RETRY)

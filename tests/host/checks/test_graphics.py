@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from segnet.extras import install
 from tests.helpers.verdicts import assert_said, each_case
 from vcam.host.checks import graphics
 from vcam.host.checks.check import Host
@@ -20,7 +21,7 @@ CASES = {
         (GPU, "ok", "550.54, usable by torch", ""),
         (replace(GPU, cuda_error=None), "ok", "550.54", ""),
         (Facts(DRIVER), "warning", "an NVIDIA GPU is there, but torch is not installed: the network runs on the CPU",
-         "pip install 'segblur[cuda]'"),
+         install("cuda")),
         (replace(GPU, cuda_error="too old"), "warning", "(too old)", ""),
         (replace(GPU, driver=DRIVER._replace(nodes=False)), "warning", "nvidia-uvm", "sudo nvidia-modprobe -u"),
         (replace(GPU, driver=DRIVER._replace(keeps_memory=False)), "warning", "suspend", "NVreg_Preserve"),
@@ -62,7 +63,7 @@ def test_that_torch_is_missing_is_seen_also_in_a_quick_look(nvidia, monkeypatch,
     monkeypatch.setattr(graphics, "find_spec", lambda name: None)
     facts = look(Host(root=nvidia, quick=quick))
     assert (facts.torch, facts.cuda_error) == (False, None)
-    assert CHECKS["gpu"](facts).remedy == "pip install 'segblur[cuda]'"
+    assert CHECKS["gpu"](facts).remedy == install("cuda")
 
 
 @pytest.mark.parametrize("quick", [False, True])

@@ -8,11 +8,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+from segnet.extras import install
 from vcam.host.checks.check import Host, Verdict
 from vcam.host.facts import read
 
 ON_CPU = "the network runs on the CPU"
-INSTALL_TORCH = "pip install 'segblur[cuda]'"
 # What keeps the GPU's memory over suspend, by NVIDIA's own units.
 KEEP_MEMORY = (
     "echo options nvidia NVreg_PreserveVideoMemoryAllocations=1 | sudo tee /etc/modprobe.d/nvidia-suspend.conf "
@@ -74,7 +74,7 @@ def gpu(facts: Facts) -> Verdict:
     if driver is None:
         return Verdict("ok", f"no NVIDIA driver is loaded: {ON_CPU}")
     if not facts.torch:
-        return Verdict("warning", f"an NVIDIA GPU is there, but torch is not installed: {ON_CPU}", INSTALL_TORCH)
+        return Verdict("warning", f"an NVIDIA GPU is there, but torch is not installed: {ON_CPU}", install("cuda"))
     if not driver.nodes:
         sentence = "the GPU's device /dev/nvidia-uvm is missing, and the service has no permission to make it"
         return Verdict("warning", sentence, "sudo nvidia-modprobe -u")

@@ -4,10 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vcam.devices.choose import READ
 from vcam.devices.v4l2 import Device, devices
 from vcam.host.checks.check import DENIED, JOIN_VIDEO, Host, Verdict, open_in
-
-READABLE = ("MJPG", "YUYV")  # formats that devices/webcam.py reads, without the cost of importing OpenCV
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ def look(host: Host) -> Facts:
 def webcam(facts: Facts) -> Verdict:
     """Whether there is a webcam with a format that SegBlur reads."""
     cameras = [device for device in facts.devices if device.is_camera]
-    usable = [device for device in cameras if any(form.fourcc in READABLE for form in device.formats)]
+    usable = [device for device in cameras if any(form.fourcc in READ for form in device.formats)]
     refused = [device for device in facts.devices if device.trouble]
     if not usable and refused:
         device = refused[0]
@@ -38,7 +37,7 @@ def webcam(facts: Facts) -> Verdict:
             return Verdict("problem", sentence, JOIN_VIDEO)
         return Verdict("problem", f"{device.path} ({device.name}) can't be opened: {device.trouble}")
     if not usable and cameras:
-        return Verdict("problem", f"{cameras[0].name} delivers neither MJPEG nor YUYV: use another webcam")
+        return Verdict("problem", f"{cameras[0].name} delivers none of {', '.join(READ)}: use another webcam")
     if not usable:
         return Verdict("warning", "there is no webcam: plug one in")
     names = "; ".join(f"{device.name} ({device.path}: {largest(device)})" for device in usable)
@@ -56,7 +55,7 @@ def largest(device: Device) -> str:
     """The largest size of each format that SegBlur reads: "MJPG 1920×1080, YUYV 640×480"."""
     parts = []
     for form in device.formats:
-        if form.fourcc in READABLE:
+        if form.fourcc in READ:
             width, height = max(form.sizes, default=(0, 0), key=lambda size: size[0] * size[1])
             parts.append(f"{form.fourcc} {width}×{height}" if width else form.fourcc)
     return ", ".join(parts)
