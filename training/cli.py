@@ -173,7 +173,9 @@ class Training(BaseModel):
     download: CliSubCommand[Download] = Field(description="Pascal VOC 2012 and SBD")
 
     def cli_cmd(self) -> None:
-        """Hand over to the subcommand."""
+        """Hand over to the subcommand, if all is there that a run needs, also at its end."""
+        if lack := lacking("training", "train", beside=("torchvision", "matplotlib")):
+            raise DataError(lack)
         CliApp.run_subcommand(self)
 
 
@@ -185,17 +187,11 @@ def main() -> int:
     sys.argv[0] = "segblur"  # what people call it, in help and errors
     try:
         CliApp.run(Training)
+    except KeyboardInterrupt:
+        return 130
     except BAD as error:
         print(f"segblur: {sentence(error)}", file=sys.stderr)
         return 1
-    except ImportError:
-        lack = lacking("training", "train", beside=("torchvision", "matplotlib"))
-        if not lack:
-            raise
-        print(f"segblur: {lack}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
     return 0
 
 

@@ -20,27 +20,16 @@ def look(host: Host) -> Facts:
 
 
 def read_weights(chosen: Path | None) -> Facts:
-    """The chosen file, or the shipped one: the whole of it, or without torch its header alone."""
-    from segnet.weights import DEFAULT, WeightsError, load_weights, read_info
+    """The chosen file, or the shipped one, read to its end."""
+    from segnet.weights import DEFAULT, WeightsError, load_tensors
 
     path = chosen or DEFAULT
-    whole = has_torch()
     try:
-        info = load_weights(path)[1] if whole else read_info(path)
+        info = load_tensors(path)[1]
     except WeightsError as error:
         return Facts(str(error))
     which = f" ({path})" if chosen else ", as shipped"
-    state = "intact, by its sha256" if whole else "its header is valid; its tensors were not read, which takes torch"
-    return Facts("", f"{info.architecture}{which}: {state}; classes: {', '.join(info.classes)}")
-
-
-def has_torch() -> bool:
-    """Whether torch can be imported: it may be missing, half installed, or lack a library."""
-    try:
-        import torch  # noqa: F401 - only tried
-    except (ImportError, OSError):
-        return False
-    return True
+    return Facts("", f"{info.architecture}{which}: intact, by its sha256; classes: {', '.join(info.classes)}")
 
 
 def weights(facts: Facts) -> Verdict:
