@@ -74,7 +74,7 @@ def acting(body):
     """Code for a child that is the real one, but for what it makes."""
     return f"""
 import os, signal, sys, time
-from segnet import conversion
+from segnet import graph as conversion
 def make(*order):
     {body}
 conversion.make = make
@@ -375,7 +375,7 @@ def test_a_child_is_nice_where_frames_are_shown_meanwhile_and_ends_with_the_one_
     asks = f"""
 import sys, threading
 from pathlib import Path
-from segnet import conversion
+from segnet import graph as conversion
 conversion.CHILD = (sys.executable, "-c", {code!r})
 def ask():
     conversion.by_child(Path({str(weights)!r}), "0", ("person",))
