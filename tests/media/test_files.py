@@ -12,11 +12,12 @@ from PIL import Image
 from tests.helpers.faulty_worker import Box, paint_secret, secret_of
 from vcam.errors import CameraLostError, OutputError, PictureError, SettingsError
 from vcam.frame import planes
-from vcam.media.files import SAMPLE, FileCamera, VideoFile, read_picture, whole
+from vcam.media.files import SAMPLE, FileCamera, VideoFile, read_picture
 from vcam.media.yuv import to_bgr
 from vcam.offline.image import blur_pictures
 from vcam.offline.video import blur_video
 from vcam.settings import LookSettings, OutputSettings
+from vcam.system.atomic_write import whole
 
 
 def has_ffmpeg():

@@ -18,6 +18,7 @@ from segnet.classes import PERSON, VOC_CLASSES
 from segnet.inference import input_size
 from training.augment.draws import STYLES, Draws, Size, Style, draw, outline
 from training.augment.opencv import Picture, augment
+from training.errors import DataError as DataError
 
 Pixels = NDArray[Any]  # uint8 (H, W, 3) RGB, or (H, W) for masks
 
@@ -28,10 +29,6 @@ FIRST_SIZE = 0.78  # share of the batches that have the area of the network's fi
 VOID = 255  # in VOC's label pictures: the rim that nobody labelled, which counts nowhere (Everingham et al. 2010, §2)
 MASK_VOID = 128  # the same in masks of people, where 255 is person
 SEGMENTATION = Path("ImageSets", "Segmentation")  # where VOC's layout has its lists of pictures
-
-
-class DataError(Exception):
-    """A folder or picture that training can't use; the text says which and what to do."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from training.data.album import DataError
+from training.errors import DataError
 
 Positive = Annotated[int, Field(gt=0)]
 
