@@ -20,6 +20,7 @@ from training.errors import DataError
 from training.run.config import TrainConfig, read_recipe
 
 BAD = (DataError, WeightsError, EngineError, ClassError, SettingsError, ValidationError, OSError)
+WRONG_CALL = "error parsing CLI: "  # how pydantic's sentences about the words themselves begin
 
 
 class Train(TrainConfig):
@@ -186,12 +187,16 @@ def main() -> int:
         signal.signal(number, signal.default_int_handler)
     sys.argv[0] = "segblur"  # what people call it, in help and errors
     try:
-        CliApp.run(Training)
-    except KeyboardInterrupt:
-        return 130
+        CliApp.run(Training, cli_exit_on_error=False)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `segblur evaluate … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except BAD as error:
         print(f"segblur: {sentence(error)}", file=sys.stderr)
-        return 1
+        return 2 if str(error).startswith(WRONG_CALL) else 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 
@@ -200,4 +205,7 @@ def sentence(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    if str(error).startswith(WRONG_CALL):
+        command = " ".join(["segblur", *sys.argv[1:2]])
+        return f"{' '.join(str(error).removeprefix(WRONG_CALL).split())}; see {command} --help"
     return str(error)

@@ -29,6 +29,11 @@ LONGEST_LABEL = 31  # bytes: v4l2_capability.card has 32, the last of them 0
 BYTE_ORDER_MARK = "\ufeff"  # before the text, by some editors
 
 
+def at_home(path: Path) -> Path:
+    """With the home folder in place of ~; as it is where there is none."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - expanduser of pathlib raises where there is no home
+
+
 class Section(BaseModel):
     """A part of the tree: frozen, and strict about its keys."""
 
@@ -111,7 +116,7 @@ class LookSettings(Section):
     @field_validator("picture", "video")
     @classmethod
     def _home(cls, value: Path | None) -> Path | None:
-        return value and value.expanduser()
+        return value and at_home(value)
 
     @field_validator("colour")
     @classmethod
@@ -205,7 +210,7 @@ class NetworkSettings(Section):
     @field_validator("weights")
     @classmethod
     def _home(cls, value: Path | None) -> Path | None:
-        return value and value.expanduser()
+        return value and at_home(value)
 
     @field_validator("keep", mode="before")
     @classmethod
@@ -249,7 +254,7 @@ def place() -> Path | None:
     """As `config_path`; None for a user without a home, as in containers."""
     base = Path(os.environ.get("XDG_CONFIG_HOME", ""))
     if not base.is_absolute():  # such values are to be ignored, says the XDG base directory specification
-        home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home raises where there is no home
+        home = at_home(Path("~"))
         if not home.is_absolute():
             return None
         base = home / ".config"

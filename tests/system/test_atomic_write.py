@@ -9,6 +9,10 @@ from vcam.errors import OutputError
 from vcam.system.atomic_write import whole
 
 
+def names(folder):
+    return [path.name for path in folder.iterdir()]
+
+
 def put(path, text="new"):
     with whole(path) as beside:
         beside.write_text(text)
@@ -18,7 +22,7 @@ def test_a_file_takes_the_place_of_the_old_one_and_nothing_else_is_left(tmp_path
     (tmp_path / "a.mkv").write_text("old")
     put(tmp_path / "a.mkv")
     assert (tmp_path / "a.mkv").read_text() == "new"
-    assert [path.name for path in (tmp_path).iterdir()] == ["a.mkv"]
+    assert names(tmp_path) == ["a.mkv"]
 
 
 @pytest.mark.parametrize("there", [True, False])
@@ -31,14 +35,14 @@ def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path, there):
     put(link)
     assert link.is_symlink()
     assert real.read_text() == "new"
-    assert [path.name for path in (tmp_path / "far").iterdir()] == ["real.mkv"]
+    assert names(tmp_path / "far") == ["real.mkv"]
 
 
 def test_a_link_to_a_device_is_refused_and_the_device_stays(tmp_path):
     (tmp_path / "link.mkv").symlink_to(os.devnull)
     with pytest.raises(OutputError, match=r"link\.mkv is not a file"):
         put(tmp_path / "link.mkv")
-    assert Path(os.devnull).stat().st_rdev
+    assert Path(os.devnull).is_char_device()
 
 
 @pytest.mark.parametrize("name", ["x" * 251 + ".mkv", "é" * 125 + ".mkv"])
@@ -47,12 +51,12 @@ def test_a_name_as_long_as_the_file_system_takes_is_written_by_a_shorter_one(tmp
         assert beside.suffix == ".mkv"
         assert len(os.fsencode(beside.name)) <= 128
         beside.write_text("new")
-    assert [path.name for path in (tmp_path).iterdir()] == [name]
+    assert names(tmp_path) == [name]
 
 
 def test_two_long_names_that_begin_and_end_alike_do_not_meet(tmp_path):
-    names = [tmp_path / f"{'x' * 100}{middle}{'x' * 100}.mkv" for middle in "ab"]
-    with whole(names[0]) as one, whole(names[1]) as two:
+    paths = [tmp_path / f"{'x' * 100}{middle}{'x' * 100}.mkv" for middle in "ab"]
+    with whole(paths[0]) as one, whole(paths[1]) as two:
         assert one != two
         one.touch()
         two.touch()

@@ -6,6 +6,7 @@ Nothing heavy is imported: a panel may call these every second.
 import argparse
 import json
 import math
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -141,7 +142,9 @@ def number(text: str) -> float:
 
 def placed(key: str, value: str) -> str:
     """The value of a setting; where that is a file, one that does not depend on this command's current folder."""
-    return str(Path(value).expanduser().absolute()) if key in FILES and value else value
+    if key not in FILES or not value:
+        return value
+    return os.path.abspath(os.path.expanduser(value))  # noqa: PTH100, PTH111 - as it is where there is no home
 
 
 def camera(arguments: argparse.Namespace) -> int:

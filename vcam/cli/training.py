@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from functools import partial
+from pathlib import Path
 from typing import NoReturn
 
 from vcam.cli.options import Commands
@@ -28,6 +29,7 @@ def add(commands: Commands) -> None:
 
 
 def hand_over(name: str, arguments: argparse.Namespace) -> NoReturn:
-    """Become that program."""
+    """Become that program. Raises FileNotFoundError where the current folder is gone: torch can't be loaded there."""
+    Path.cwd()
     words = [sys.executable, "-P", "-m", "training", name, *arguments.words]
     os.execv(sys.executable, words)  # noqa: S606 - no shell wanted
