@@ -25,9 +25,9 @@ def test_segblur_camera_sample_brings_the_clip_live_with_its_room_blurred():
         until(lambda: client.ask("status")["state"] == "live" and len(set(running.device.kinds[-5:])) == 1)
         camera = client.ask("status")["camera"]
         assert (camera["name"], camera["id"], camera["fps"]) == ("bundled sample", "sample", 30.0)
-        assert "webcam    bundled sample" in segblur("status").stdout
+        assert "webcam    bundled sample" in client.status_text(client.ask("status"))
         assert file()["camera"]["device"] == "sample"
-        assert segblur("set", "camera.device", "sample").returncode == 0
+        client.ask("set", key="camera.device", value="sample")
         assert file()["camera"]["device"] == "sample"
         running.live()
     with VideoFile(SAMPLE) as video:
