@@ -30,6 +30,7 @@ def test_segblur_camera_sample_brings_the_clip_live_with_its_room_blurred():
         client.ask("set", key="camera.device", value="sample")
         assert file()["camera"]["device"] == "sample"
         running.live()
+    until(lambda: all(worker.code() is not None for worker in running.crew._dying))
     with VideoFile(SAMPLE) as video:
         raw = cv2.resize(planes(next(video.frames()))[0], (320, 240), interpolation=cv2.INTER_AREA)
     live = [pixels for pixels, kind in zip(seen, running.device.kinds, strict=True) if kind == "sharp"]
