@@ -17,7 +17,7 @@ from vcam.frame import empty, planes
 from vcam.media.jpeg import libjpeg_words
 from vcam.media.yuv import from_bgr, to_bgr
 from vcam.settings import CameraSettings, OutputSettings
-from vcam.system.seldom import Seldom
+from vcam.system.log import Repeated
 
 OUTPUT = OutputSettings(width=320, height=240)
 
@@ -229,8 +229,7 @@ def test_frames_without_an_end_marker_are_taken_and_frames_cut_in_half_are_not(o
 
 def test_what_libjpeg_says_of_each_frame_is_logged_once_a_minute_with_a_count(sample, caplog, capfd, monkeypatch):
     clock = [1000.0]
-    monkeypatch.setattr("vcam.system.seldom.monotonic", lambda: clock[0])
-    monkeypatch.setattr(camera, "report_damage", Seldom(camera.log.warning))
+    monkeypatch.setattr(camera, "report_damage", Repeated(camera.log.warning, one_kind=True, now=lambda: clock[0]))
     data = cv2.imencode(".jpg", to_bgr(sample[0].pixels), [cv2.IMWRITE_JPEG_RST_INTERVAL, 4])[1].tobytes()
     odd = [data.replace(mark, b"\x12\x34" + mark, 1) for mark in (b"\xff\xd2", b"\xff\xd5")]
     out = empty(640, 480)

@@ -21,10 +21,10 @@ from vcam.media.jpeg import decode_jpeg
 from vcam.media.raw_frame import RawFrame
 from vcam.media.yuv import from_bgr, from_yuyv
 from vcam.settings import CameraSettings, OutputSettings
-from vcam.system.seldom import Seldom
+from vcam.system.log import Repeated
 
 log = logging.getLogger("segblur.camera")
-report_damage = Seldom(partial(log.warning, "the webcam's frames are damaged: %s"))
+report_damage = Repeated(partial(log.warning, "the webcam's frames are damaged: %s"), one_kind=True)
 
 FOURCC = {"mjpeg": "MJPG", "yuyv": "YUYV"}
 PATIENCE = 1.0  # seconds that `read` waits

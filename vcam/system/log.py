@@ -46,22 +46,25 @@ class PatientHandler(logging.StreamHandler[TextIO]):
 
 
 class Repeated:
-    """Logs a sentence that comes again and again when it is new, and then at most once a minute with a count."""
+    """Logs what comes again and again when it is new, and then at most once a minute with a count. What is told apart
+    is the sentence, or all of them are one kind of trouble.
+    """
 
-    def __init__(self, log: Callable[[str], None], now: Callable[[], float] = monotonic) -> None:
-        self._log, self._now = log, now
+    def __init__(
+        self, log: Callable[[str], None], one_kind: bool = False, now: Callable[[], float] = monotonic
+    ) -> None:
+        self._log, self._one_kind, self._now = log, one_kind, now
         self._sentence, self._count, self._logged = "", 0, -inf
 
     def __call__(self, sentence: str) -> None:
         """Log it, or count it."""
         now = self._now()
-        if sentence != self._sentence:
-            self._sentence, self._count = sentence, 0
-        elif now - self._logged < MINUTE:
-            self._count += 1
-            return
-        self._log(f"{sentence} ({self._count + 1} times in the last minute)" if self._count else sentence)
-        self._count, self._logged = 0, now
+        same = self._one_kind or sentence == self._sentence
+        self._count = self._count + 1 if same else 1
+        self._sentence = sentence
+        if not same or now - self._logged >= MINUTE:
+            self._log(sentence if self._count == 1 else f"{sentence} ({self._count} times since the last report)")
+            self._count, self._logged = 0, now
 
 
 def keep_no_core() -> None:
