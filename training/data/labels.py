@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from segnet.classes import VOC_CLASSES
-from training.data.pictures import VOID, Pixels
+from training.data.pictures import VOID, Pixels, because
 from training.errors import DataError
 
 CLASSES = {*range(len(VOC_CLASSES))}
@@ -35,4 +35,4 @@ def read_numbers(file: bytes, what: str) -> Pixels:
                 )
             return np.array(picture)
     except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{what} can't be read: {error}") from None
+        raise DataError(f"{what} can't be read{because(error)}") from None

@@ -20,7 +20,7 @@ from PIL import Image
 
 from segnet.classes import PERSON, VOC_CLASSES
 from training.data.labels import CLASSES
-from training.data.pictures import MASK_VOID, VOID, Pixels, orientation_of, read_bytes
+from training.data.pictures import MASK_VOID, VOID, Pixels, because, orientation_of, read_bytes
 from training.errors import DataError
 
 Form = Literal["soft", "soft16", "one", "voc"]
@@ -139,7 +139,7 @@ def read_stored(path: Path) -> Stored:
     except DataError:
         raise
     except Exception as error:  # noqa: BLE001 - damaged pictures raise anything
-        raise DataError(f"{path} is not a readable picture: {error}") from None
+        raise DataError(f"{path} is not a readable picture{because(error)}") from None
     return Stored(path, plane, kind, orientation_of(data))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from training.errors import DataError
 
@@ -61,6 +61,11 @@ def decode(data: bytes, flags: int) -> Pixels | None:
     except cv2.error:  # no bytes at all, or too many pixels
         return None
     return None if image is None else np.asarray(image)
+
+
+def because(error: Exception) -> str:
+    """What PIL says of a file that it can't read, as the end of a sentence; "" where it says nothing that helps."""
+    return "" if isinstance(error, UnidentifiedImageError) else f": {error}"
 
 
 def orientation_of(data: bytes) -> int:
