@@ -2,6 +2,7 @@
 weights, measure them, hand them on.
 """
 
+import io
 import os
 import signal
 import sys
@@ -74,15 +75,15 @@ class Evaluate(BaseModel):
 
 
 class Export(BaseModel):
-    """Write weights in another form: .safetensors for the service, .xml for OpenVINO. Takes this program's files,
-    torchvision's .pth and MediaPipe's Selfie as .onnx.
+    """Write weights in another form: .safetensors for the service, .xml for OpenVINO, .onnx for other programs. Takes
+    this program's files, torchvision's .pth and MediaPipe's Selfie as .onnx.
     """
 
     source: CliPositionalArg[Path] = Field(
         description="a run's folder, a .safetensors, a torchvision .pth, Selfie's .onnx, or deeplabv3_resnet50 or the "
         "like to download"
     )
-    target: CliPositionalArg[Path] = Field(description="file to write, .safetensors or .xml")
+    target: CliPositionalArg[Path] = Field(description="file to write, .safetensors, .xml or .onnx")
     name: str | None = Field(None, description="the network of a .pth, such as deeplabv3_resnet50")
     refine: tuple[int, int, int] = Field(
         (0, 0, 0), description="Selfie: channels within new refinements at 1/16, 1/8, 1/4, to be trained; 0: none"
@@ -185,6 +186,9 @@ def main() -> int:
     # A run stops cleanly at Ctrl-C and at SIGTERM, also where a shell started it in the background.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
+    for stream in (sys.stdout, sys.stderr):  # names of files need not be UTF-8
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.argv[0] = "segblur"  # what people call it, in help and errors
     try:
         CliApp.run(Training, cli_exit_on_error=False)

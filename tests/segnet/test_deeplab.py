@@ -139,7 +139,7 @@ def test_files_that_are_not_the_networks_are_refused_with_the_reason(small_pth, 
     (tmp_path / "folder").mkdir()
     for file, says in {
         "x.pth": f"does not hold a {SMALLEST} of 21 classes: Missing key",
-        "checkpoint.pth": "holds more than weights",
+        "checkpoint.pth": f"does not hold a {SMALLEST} of 21 classes: Missing key",
         "pickled.pth": "is not a file of weights",
         "text.pth": "is not a file of weights",
         "folder": "can't be read",

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from segnet.inference import input_size
 from training.augment.draws import STYLES, Draws, Size, Style, draw, outline
 from training.augment.opencv import augment
-from training.data.pairs import Pair, find_pairs
+from training.data.pairs import Pair, checked, files_in, find_pairs
 from training.data.pictures import Picture, Pixels, read_rgb
 from training.errors import DataError
 
@@ -58,10 +58,10 @@ def load_album(
     """The pictures of sets and rooms below `root`. `sets` maps each to how often its pictures are drawn, relative to
     the others; `sizes` are the network's input sizes, of which batches have the areas. Raises DataError.
     """
-    pairs = {name: find_pairs(root / name) for name in sets}
+    pairs = {name: checked(find_pairs(root / name), empty=True) for name in sets}
     weights = [sets[name] / len(found) for name, found in pairs.items() for _ in found]
     flat = [pair for found in pairs.values() for pair in found]
-    room_files = sorted(path for path in (root / rooms).glob("*") if path.is_file())
+    room_files = files_in(root / rooms)
     if not room_files:
         raise DataError(f"{root / rooms} holds no pictures of rooms; backgrounds are drawn from there")
     with ThreadPoolExecutor() as pool:  # decoding releases the interpreter

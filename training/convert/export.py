@@ -1,4 +1,6 @@
-"""Weights in another form: as one file for the service, or as a network that OpenVINO reads without this program."""
+"""Weights in another form: as one file for the service, or as a network that OpenVINO, or any other program that reads
+ONNX, runs without this one.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +12,7 @@ from segnet.configs import TORCHVISION, UNKNOWN, SelfieConfig
 from segnet.engines import converted, import_openvino, shaped
 from segnet.mask_model import MaskModel
 from segnet.weights import WeightsInfo, build, load_weights, save_weights
+from training.convert.onnx_file import write_onnx
 from training.convert.pth import convert
 from training.convert.selfie_onnx import convert_onnx
 from training.errors import DataError
@@ -24,12 +27,12 @@ def run_export(
     selfie: SelfieConfig | None = None,
     sizes: tuple[tuple[int, int], ...] | None = None,
 ) -> str:
-    """Write `target`, .safetensors or .xml, from a run's folder or checkpoint.pt, a .safetensors, a torchvision .pth
-    of the network `name`, or MediaPipe's Selfie as .onnx, which gets the refinements of `selfie` and input `sizes`; a
-    sentence on what was written. Raises DataError, WeightsError, EngineError.
+    """Write `target`, .safetensors, .xml or .onnx, from a run's folder or checkpoint.pt, a .safetensors, a .pth of
+    torchvision's network `name`, or MediaPipe's Selfie as .onnx, which gets the refinements of `selfie` and input
+    `sizes`; a sentence on what was written. Raises DataError, WeightsError, EngineError.
     """
-    if target.suffix not in {".safetensors", ".xml"}:
-        raise DataError(f"{target} can't be written: its name must end with .safetensors or .xml")
+    if target.suffix not in {".safetensors", ".xml", ".onnx"}:
+        raise DataError(f"{target} can't be written: its name must end with .safetensors, .xml or .onnx")
     files = [target, target.with_suffix(".bin")] if target.suffix == ".xml" else [target]
     for path in files:
         if path.exists():
@@ -39,8 +42,8 @@ def run_export(
         info = replace(info, input_sizes=sizes or info.input_sizes)
     else:
         network, info = read(source if str(source) in TORCHVISION else found(source), name)
-    if target.suffix == ".xml":
-        what = write_openvino(network, info, target)
+    if target.suffix != ".safetensors":
+        what = write_graph(network, info, target)
     else:
         save_weights(target, network.state_dict(), info)
         what = f"{info.architecture}, which finds {', '.join(n for n in info.classes if n != BACKGROUND)}"
@@ -66,19 +69,21 @@ def loaded(made: tuple[dict[str, Tensor], WeightsInfo]) -> tuple[nn.Module, Weig
     return network.eval(), info
 
 
-def write_openvino(network: nn.Module, info: WeightsInfo, target: Path) -> str:
+def write_graph(network: nn.Module, info: WeightsInfo, target: Path) -> str:
     """Write the network with all that is around it, for people and the first input size; what it takes and gives.
     Raises EngineError.
     """
     model, (width, height) = MaskModel(network, info), info.input_sizes[0]
-    graph = shaped(converted(model, width, height), width, height)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    import_openvino().save_model(graph, target, compress_to_fp16=False)
+    if target.suffix == ".onnx":
+        write_onnx(model, (width, height), target)
+    else:
+        graph = shaped(converted(model, width, height), width, height)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        import_openvino().save_model(graph, target, compress_to_fp16=False)
     plane = f"float32 (1, 1, {height}, {width})"
     past = f" and the mask of the frame before, {plane}, {UNKNOWN} where there is none" if model.remembers else ""
-    return (
-        f"{info.architecture} for OpenVINO; in: picture, uint8 (1, {height}, {width}, 3) RGB{past}; out: mask, {plane}"
-    )
+    kind = "ONNX" if target.suffix == ".onnx" else "OpenVINO"
+    return f"{info.architecture} for {kind}; in: picture, uint8 (1, {height}, {width}, 3) RGB{past}; out: mask, {plane}"
 
 
 def found(source: Path) -> Path:

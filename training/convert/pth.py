@@ -1,9 +1,10 @@
-"""torchvision's own weights, made into ours. This is the one place where a pickle is opened, by a command that somebody
-types, and never by the service: the result is saved as a weights file like any other.
+"""Weights of torchvision's networks, made into ours. This is the one place where a pickle is opened, for its tensors
+alone, by a command that somebody types, and never by the service: the result is saved as a weights file like any other.
 """
 
 import hashlib
 import re
+from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,10 @@ from segnet.weights import IMAGENET_MEAN, IMAGENET_STD, WeightsError, WeightsInf
 
 TRAINED = "COCO_WITH_VOC_LABELS_V1"  # on the pictures of COCO that show VOC's classes
 INPUT_SIZES = ((320, 192), (512, 288))
+# Under which names training scripts save a network beside other things, what is to be taken first.
+NAMES = ("model_ema", "ema_state_dict", "state_dict_ema", "ema", "model_state_dict", "state_dict", "model", "network")
+SAVE = "save the network alone, by torch.save(network.state_dict(), FILE)"
+ESCAPES = re.compile(r"\x1b\[[0-9;]*m")  # colours of a terminal, which torch puts into its errors
 
 
 def convert(path: Path | None, name: str) -> tuple[dict[str, Tensor], WeightsInfo]:
@@ -81,7 +86,8 @@ def state_dict(path: Path | None, theirs: Any) -> dict[str, Tensor]:
             state = theirs.get_state_dict(progress=True, check_hash=True, weights_only=True, map_location="cpu")
         else:
             check_hash(path)
-            state = torch.load(path, weights_only=True, map_location="cpu")
+            with torch.serialization.safe_globals([Namespace]):  # torchvision's training script saves its options so
+                state = torch.load(path, weights_only=True, map_location="cpu")
     except FileNotFoundError:
         raise WeightsError(f"there is no file {path}; get it from {theirs.url}") from None
     except OSError as error:
@@ -92,13 +98,35 @@ def state_dict(path: Path | None, theirs: Any) -> dict[str, Tensor]:
     except WeightsError:
         raise
     except Exception as error:  # noqa: BLE001 - the reader of a hostile file raises more than it promises
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(
-            f"{path or theirs.url} is not a file of weights: {first:.200}; get it from {theirs.url}"
-        ) from None
-    if not isinstance(state, Mapping) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
-        raise WeightsError(f"{path or theirs.url} holds more than weights; only torchvision's own files are taken")
-    return dict(state)
+        raise WeightsError(f"{path or theirs.url} is not a file of weights{why(error)}") from None
+    return tensors_of(state, str(path or theirs.url))
+
+
+def why(error: Exception) -> str:
+    """What torch's reader says, in half a sentence, with what to do."""
+    text = ESCAPES.sub("", str(error))
+    if found := re.search(r"Unsupported (?:global|class|operand)\W+(?:GLOBAL )?([\w.]+)", text):
+        return f": it holds {found[1]}, and to open that would be to run code of whoever wrote the file; {SAVE}"
+    first = next(iter(text.splitlines()), type(error).__name__)
+    return f": {first:.200}; get it again, or {SAVE}"
+
+
+def tensors_of(content: Any, where: str) -> dict[str, Tensor]:
+    """The tensors of a network in what was saved: alone, or under one of NAMES beside other things, without what
+    wrappers add (DataParallel: module., torch.compile: _orig_mod., AveragedModel: n_averaged). Raises WeightsError.
+    """
+    while isinstance(content, Mapping) and (
+        inner := [content[n] for n in NAMES if isinstance(content.get(n), Mapping)]
+    ):
+        content = inner[0]
+    if not isinstance(content, Mapping) or not content:
+        raise WeightsError(f"{where} holds no tensors of a network; {SAVE}")
+    tensors = {str(key): tensor for key, tensor in content.items() if key != "n_averaged"}
+    if other := [key for key, tensor in tensors.items() if not isinstance(tensor, Tensor)]:
+        raise WeightsError(f"{where} holds {min(other):.40} beside tensors, and none of {', '.join(NAMES)}; {SAVE}")
+    while len(wrapper := {key.partition(".")[0] for key in tensors if "." in key}) == 1 and len(tensors) > 1:
+        tensors = {key.removeprefix(f"{min(wrapper)}."): tensor for key, tensor in tensors.items()}
+    return tensors
 
 
 def check_hash(path: Path) -> None:

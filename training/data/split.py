@@ -1,6 +1,7 @@
 """Which pictures to train on and which to measure on, so that nobody is in both."""
 
 import hashlib
+import os
 import re
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def split_folder(folder: Path, by: str, share: float) -> str:
         if not sides[name]:
             raise DataError(f"all {len(groups)} groups of {folder} fall on one side; change --share or --by")
     for name, path in targets.items():
-        path.write_text("".join(f"{line}\n" for line in sides[name]))
+        path.write_bytes(os.fsencode("".join(f"{line}\n" for line in sides[name])))
     val = sum(side == "val" for side in groups.values())
     return (
         f"{targets['train']}: {len(sides['train'])} pictures of {len(groups) - val} groups\n"
@@ -46,5 +47,5 @@ def split_folder(folder: Path, by: str, share: float) -> str:
 
 def side_of(group: str, share: float) -> str:
     """The list that a group belongs to, train or val, by its name."""
-    place = int.from_bytes(hashlib.sha256(group.encode()).digest()[:8], "big") / 2**64
+    place = int.from_bytes(hashlib.sha256(os.fsencode(group)).digest()[:8], "big") / 2**64
     return "val" if place < share else "train"

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from segnet.classes import VOC_CLASSES
+from training.data.labels import read_classes, read_numbers
 from training.data.pairs import SEGMENTATION, read_names
-from training.data.pictures import VOID
 from training.errors import DataError
 
 Pixels = NDArray[Any]  # uint8 (H, W, 3) RGB, or (H, W) for labels
@@ -41,30 +41,11 @@ class VocPicture:
 
     def labels(self) -> Pixels:
         """uint8 (H, W), 0 to 20 and 255 = void. Raises DataError."""
-        labels = read_palette(self.label_file, f"the labels of {self.name}")
-        wrong = set(np.flatnonzero(np.bincount(labels.ravel(), minlength=256))) - {*range(len(VOC_CLASSES)), VOID}
-        if wrong:
-            raise DataError(f"the labels of {self.name} hold {min(wrong)}, which is none of VOC's classes, nor void")
-        return labels
+        return read_classes(self.label_file, f"the labels of {self.name}")
 
     def instances(self) -> Pixels | None:
         """uint8 (H, W), one number an object, 0 = background and 255 = void, where they are known. Raises DataError."""
-        return read_palette(self.object_file, f"the objects of {self.name}") if self.object_file else None
-
-
-def read_palette(file: bytes, what: str) -> Pixels:
-    """The numbers of a palette picture, uint8 (H, W). Converted to colours or grey they would be other numbers, and a
-    network trained on those learns nothing. Raises DataError.
-    """
-    try:
-        with Image.open(io.BytesIO(file)) as picture:
-            if picture.mode != "P":
-                raise DataError(
-                    f"{what} have lost their palette (mode {picture.mode}): their numbers are not VOC's classes"
-                )
-            return np.array(picture)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{what} are not readable: {error}") from None
+        return read_numbers(self.object_file, f"the objects of {self.name}") if self.object_file else None
 
 
 @dataclass(frozen=True)
@@ -113,7 +94,7 @@ def split_names(folder: Path) -> list[str]:
     """The names in the list of VOC/SPLIT, each once. Raises DataError."""
     path = folder.parent / SEGMENTATION / f"{folder.name}.txt"
     try:
-        return read_names(path)
+        return read_names(path, lambda name: (folder.parent / "JPEGImages" / f"{name}.jpg").exists())
     except OSError:
         there = ", ".join(sorted(other.stem for other in path.parent.glob("*.txt")))
         raise DataError(
@@ -126,5 +107,5 @@ def checked(picture: VocPicture) -> NDArray[Any]:
     """How many pixels have each label, int64 (256,). Raises DataError."""
     image, labels, instances = picture.image(), picture.labels(), picture.instances()
     if labels.shape != image.shape[:2] or (instances is not None and instances.shape != labels.shape):
-        raise DataError(f"the labels of {picture.name} are not the size of the picture")
+        raise DataError(f"the labels of {picture.name} are not of the size of the picture")
     return np.bincount(labels.ravel(), minlength=256)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from training.data.pairs import SUFFIXES
+from training.data.pairs import SUFFIXES, files_in
 from training.data.pictures import Mask, Pixels, read_rgb
 from training.errors import DataError
 from training.label.teachers import Teacher, load_teacher, weighted
@@ -62,7 +62,7 @@ def run_label(pictures: Path, out: Path, teachers: dict[Path, float], agree: flo
 
 def find_pictures(folder: Path) -> list[Path]:
     """The pictures that lie in a folder, by name. Raises DataError."""
-    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
+    paths = [path for path in files_in(folder) if path.suffix.lower() in SUFFIXES]
     if not paths:
         raise DataError(f"{folder} holds no pictures")
     named: dict[str, Path] = {}

@@ -11,7 +11,7 @@ from segnet.weights import WeightsInfo
 from training.data.pictures import VOID, Pixels
 from training.data.voc_data import VocPicture, VocSet
 from training.measure.classes import predict_classes
-from training.measure.sheets import COUNT, pale, scaled, sheet
+from training.measure.sheets import COUNT, pale, printable, scaled, sheet
 
 TILES = ("picture", "truth", "prediction", "errors")
 WRONG = (213, 94, 0)
@@ -27,7 +27,7 @@ def write_class_sheets(network: nn.Module, info: WeightsInfo, one: VocSet, folde
             picture = one.pictures[i]
             labels = picture.labels()
             shown = [VOC_CLASSES[n] for n in np.unique(labels) if 0 < n < VOID]
-            caption = f"{picture.name}   {accuracy:.0%} of {', '.join(shown)}"
+            caption = f"{printable(picture.name)}   {accuracy:.0%} of {', '.join(shown)}"
             strips.append((tiles_of(picture.image(), labels, predict_classes(network, info, picture)), caption))
         path = folder / f"{name.replace('/', '-')}-{title}.jpg"
         sheet(

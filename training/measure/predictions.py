@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from training.data.pairs import Pair, Room
-from training.data.pictures import MASK_VOID, Mask, Pixels
+from training.data.pictures import MASK_VOID, Mask, Pixels, decode, read_bytes
 from training.errors import DataError
 
 
@@ -47,9 +47,10 @@ Find = Callable[[Seen], Mask]  # → soft mask, float32 (H, W), 0 to 1, at the p
 def look(pair: Pair) -> Seen:
     """Read a pair. Raises DataError, also for a mask that shows nobody, but in VOC."""
     picture = pair.load()
-    known = picture.mask != MASK_VOID if pair.voc else np.ones(picture.mask.shape, bool)
+    classes = pair.voc or pair.form in ("one", "voc")  # which have a void, and pictures of others than people
+    known = picture.mask != MASK_VOID if classes else np.ones(picture.mask.shape, bool)
     truth = (picture.mask > 127) & known
-    if not truth.any() and not (pair.voc or isinstance(pair, Room)):
+    if not truth.any() and not (classes or isinstance(pair, Room)):
         raise DataError(
             f"{pair.mask} shows nobody: its highest value is {picture.mask.max()}; in masks 255 is person, and a "
             "picture without people is measured without a mask, in a folder of empty rooms"
@@ -82,7 +83,7 @@ def read_prediction(path: Path) -> Mask:
     """Float32 (H, W), 0 to 1. Raises DataError."""
     if not path.is_file():
         raise DataError(f"{path} is missing; every picture of the set needs its prediction")
-    mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    mask = decode(read_bytes(path), cv2.IMREAD_UNCHANGED)
     if mask is None or mask.dtype != np.uint8 or mask.ndim != 2:
         raise DataError(f"{path} is not an 8-bit picture of one channel, 255 = person")
     if mask.max() == 1:

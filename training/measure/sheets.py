@@ -1,5 +1,6 @@
 """Contact sheets: the pictures of a set on which masks are worst and best, to see what figures can't tell."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def write_sheets(find: Find, pairs: Sequence[Pair], scores: Sequence[Score], fol
         strips = []
         for _, figure, pair in part:
             seen = look(pair)
-            strips.append((tiles_of(seen, find(seen)), f"{pair.image.name}   {figure}"))
+            strips.append((tiles_of(seen, find(seen)), f"{printable(pair.image.name)}   {figure}"))
         page = sheet(strips, f"{name}: the {len(part)} {title} of {len(ranked)} pictures")
         folder.mkdir(parents=True, exist_ok=True)
         page.save(path, quality=92)
@@ -52,6 +53,11 @@ def tiles_of(seen: Seen, mask: Mask) -> list[Pixels]:
     truth = np.where(seen.known, 255 * seen.truth.astype(np.uint8), MASK_VOID).astype(np.uint8)
     soft = np.clip(np.rint(255 * mask), 0, 255).astype(np.uint8)
     return scaled([seen.image, grey(truth), grey(soft), errors(seen, mask > 0.5)])
+
+
+def printable(name: str) -> str:
+    """The name of a file with marks in place of the bytes that are not UTF-8."""
+    return os.fsencode(name).decode(errors="replace")
 
 
 def scaled(tiles: Sequence[Pixels]) -> list[Pixels]:

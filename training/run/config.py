@@ -97,6 +97,6 @@ class TrainConfig(BaseModel):
 def read_recipe(path: Path) -> dict[str, Any]:
     """The keys of a recipe. Raises DataError."""
     try:
-        return tomllib.loads(path.read_text())
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise DataError(f"{path} is not a readable TOML file: {error}") from None

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from training.augment.batches import load_album
-from training.data.pairs import find_pairs, manifest_hash
+from training.data.pairs import find_pairs, find_set, manifest_hash
 from training.errors import DataError
 
 
@@ -36,9 +36,10 @@ def test_of_vocs_classes_only_people_are_kept_and_void_is_neither(tmp_path):
 
 
 def test_voc_labels_that_lost_their_palette_are_refused(tmp_path):
-    pair = find_pairs(voc_layout(tmp_path, np.zeros((4, 4), np.uint8), mode="L"))[0]
-    with pytest.raises(DataError, match="has lost its palette"):
-        pair.load()
+    folder = voc_layout(tmp_path, np.full((4, 4), 38, np.uint8), mode="L")  # 38: an aeroplane's red as grey
+    for read in (find_set, lambda folder: find_pairs(folder)[0].load()):
+        with pytest.raises(DataError, match="38 is neither one of VOC's classes nor void"):
+            read(folder)
 
 
 def test_folders_and_pictures_that_can_not_be_used_are_named(data, tmp_path):

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from tests.helpers.voc_scene import a_scene, save_labels
+from training.data.pairs import find_set
 from training.data.voc_data import load_voc
 from training.errors import DataError
 
@@ -15,21 +16,32 @@ def test_labels_are_the_numbers_of_the_palette(folder):
     assert picture.image().shape == (60, 100, 3)
 
 
-@pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_labels_that_lost_their_palette_are_refused(folder, mode):
+@pytest.mark.parametrize(
+    ("mode", "says"), [("RGB", r"without a palette \(mode RGB\)"), ("L", "neither one of VOC's classes nor void")]
+)
+def test_labels_that_lost_their_palette_are_refused(folder, mode, says):
     path = folder / "SegmentationClass/b.png"
     with Image.open(path) as picture:
         converted = picture.convert(mode)
     converted.save(path)
-    with pytest.raises(DataError, match=rf"the labels of b have lost their palette \(mode {mode}\)"):
+    with pytest.raises(DataError, match=f"the labels of b: .*{says}"):
         load_voc(folder / "train")
+
+
+def test_grey_class_numbers_are_labels_too(folder):
+    for path in (folder / "SegmentationClass").iterdir():
+        with Image.open(path) as picture:
+            numbers = np.array(picture)
+        Image.fromarray(numbers).save(path)
+    assert np.array_equal(load_voc(folder / "val").pictures[0].labels(), a_scene()[1])
+    assert find_set(folder / "val")[0].load().mask.max() == 128  # void, and nobody
 
 
 def test_a_label_that_is_no_class_is_refused(folder):
     labels = a_scene()[1]
     labels[0, 0] = 21
     save_labels(folder / "SegmentationClass/c.png", labels)
-    with pytest.raises(DataError, match="the labels of c hold 21, which is none of VOC's classes"):
+    with pytest.raises(DataError, match="the labels of c: 21 is neither one of VOC's classes nor void"):
         load_voc(folder / "train")
 
 
@@ -39,14 +51,14 @@ def test_everything_that_is_wrong_is_found_before_the_run_and_named(folder):
     save_labels(folder / "SegmentationClass/c.png", a_scene()[1][:50])
     with pytest.raises(DataError) as caught:
         load_voc(folder / "train")
-    for problem in ("the picture of a is not readable", "b.png is missing", "of c are not the size of the picture"):
+    for problem in ("the picture of a is not readable", "b.png is missing", "of c are not of the size of the picture"):
         assert problem in str(caught.value)
 
 
 def test_a_picture_that_was_cut_short_is_found_before_the_run(folder):
     for path in (folder / "JPEGImages/a.jpg", folder / "SegmentationClass/b.png"):
         path.write_bytes(path.read_bytes()[:-60])
-    with pytest.raises(DataError, match=r"the picture of a is not readable.*the labels of b are not readable"):
+    with pytest.raises(DataError, match=r"the picture of a is not readable.*the labels of b can't be read"):
         load_voc(folder / "train")
 
 

@@ -155,9 +155,9 @@ def test_predictions_for_several_sets_lie_in_folders_of_their_names(discs, tmp_p
     [
         ("masks", np.zeros((96, 120), np.uint8), r"0\.png shows nobody: its highest value is 0"),
         ("masks", np.eye(96, 120).astype(np.uint8), r"0\.png shows nobody: its highest value is 1"),
-        ("masks", np.zeros((96, 100), np.uint8), r"0\.png is .*not the size of"),
+        ("masks", np.zeros((96, 100), np.uint8), r"0\.png is 100×96, but its picture .* is 120×96"),
         ("images", None, r"0\.png is not a readable picture"),
-        ("masks", None, r"0\.png is missing, unreadable"),
+        ("masks", None, r"masks/0\.png is not a readable picture$"),
     ],
 )
 def test_pictures_and_masks_that_can_not_be_measured_are_named(discs, tmp_path, part, picture, says):
