@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from segnet.architectures import UNKNOWN
+from segnet.configs import UNKNOWN
 from segnet.engines import EngineError
 from segnet.mask_model import MaskModel
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segnet.architectures import UNKNOWN, DeconvConfig
 from segnet.classes import VOC_CLASSES
+from segnet.configs import UNKNOWN, DeconvConfig
 from segnet.engines import openvino_core, openvino_works
 from segnet.inference import load_segmenter
 from segnet.weights import DEFAULT, WeightsError, WeightsInfo, build, load_weights, read_info, save_weights
