@@ -125,6 +125,6 @@ def distance(share: Plane) -> NDArray[Any]:
     return np.where(inside > 0, 0.5 - inner, outer - 0.5)
 
 
-def notify(shape: Sequence[int]) -> float:
+def ring(shape: Sequence[int]) -> float:
     """Width in pixels of what is near the contour in a picture of (H, W)."""
     return RING * hypot(shape[0], shape[1])
