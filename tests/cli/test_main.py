@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -45,6 +46,32 @@ def test_help_is_there_and_costs_no_torch(words):
     assert "usage: segblur" in result.stdout
 
 
+def test_segblur_alone_prints_what_there_is():
+    result = segblur()
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == segblur("--help").stdout
+    for name in cli.COMMANDS:
+        assert f"\n    {name} " in result.stdout
+
+
+def test_the_version_is_told():
+    result = segblur("--version")
+    assert (result.returncode, result.stdout) == (0, f"segblur {version('segblur')}\n")
+
+
+def test_each_command_is_offered_by_the_file_that_the_list_names():
+    for name in cli.COMMANDS:
+        assert name in cli.parsers([name])[1]
+    assert list(cli.parsers(cli.COMMANDS)[1]) == list(cli.COMMANDS)
+
+
+def test_asking_the_service_costs_neither_the_settings_nor_what_comes_with_them():
+    code = "import sys; from vcam.cli.main import main; main(); print({'vcam.settings', 'pydantic'} & set(sys.modules))"
+    words = [sys.executable, "-c", code, "status"]
+    out = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert out.stdout.splitlines()[-1] == "set()"
+
+
 MISTAKES = {
     "run --look.blurr 1": (78, "look.blurr is not a setting of this command"),
     "image x.jpg -o y --camera.device z": (78, "camera.device is not a setting of this command"),
@@ -57,7 +84,18 @@ MISTAKES = {
     "video missing.mp4 -o x.mp4": (1, "missing.mp4 can't be read as a video: No such file or directory"),
     "demo --camera.device /dev/video99": (1, "there is no webcam /dev/video99"),
     "bench --frames 0": (78, "--frames must be from 1 to"),
-    "nonsense": (2, "there is no command nonsense"),
+    "nonsense": (2, "there is no command nonsense; segblur --help lists them"),
+    "version": (2, "there is no command version"),
+    "vidoe a.mp4": (2, "there is no command vidoe; did you mean segblur video?"),
+    "run --camera 1": (2, "there is no --camera; there is --camera.device, --camera.format and --camera.fps; see segb"),
+    "run --blur=0.5": (2, "there is no --blur; there is --look.blur; see segblur run --help"),
+    "status --wath": (2, "there is no --wath; there is --watch; see segblur status --help"),
+    "image x.jpg -o y --look.blurr 1": (78, "look.blurr is not a setting of this command; there is --look.blur;"),
+    "devices x": (2, "unrecognized arguments: x; see segblur devices --help"),
+    "video -a.mp4 -o x.mp4": (2, "there is no option -a.mp4; if that is a file, name it ./-a.mp4; see segblur video"),
+    "effect picture -a.png": (2, "if that is a file, name it ./-a.png; see segblur effect --help"),
+    "weights use -a.safetensors": (2, "name it ./-a.safetensors; see segblur weights use --help"),
+    "weights uze": (2, "argument ACTION: invalid choice: 'uze'"),
     "image x.jpg": (2, "-o"),
 }
 
@@ -167,7 +205,20 @@ def test_each_mistake_with_training_gives_one_sentence_and_writes_nothing(words,
     assert not list(here.iterdir())
 
 
-def test_an_unknown_option_of_training_is_a_wrong_call():
-    result = segblur("train", "--data", "x", "--lerning-rate", "1")
-    assert result.returncode == 2
-    assert "unrecognized arguments: --lerning-rate" in result.stderr
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("train --data x --lerning-rate 1", "unrecognized arguments: --lerning-rate 1; see segblur train --help"),
+        ("split", "the following arguments are required: FOLDER, --by; see segblur split --help"),
+    ],
+)
+def test_a_wrong_call_of_training_names_its_command(words, says):
+    one_sentence(segblur(*words.split()), 2, says)
+
+
+def test_the_help_of_training_costs_no_torch():
+    code = "import sys, training.__main__ as us\ntry: us.main()\nfinally: print('torch' in sys.modules)"
+    words = [sys.executable, "-c", code, "train", "--help"]
+    out = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert "usage: segblur train" in out.stdout
+    assert out.stdout.splitlines()[-1] == "False"

@@ -71,6 +71,17 @@ def test_without_a_service_too_a_file_that_can_not_be_shown_is_not_written():
     assert not config_path().exists()
 
 
+def test_weights_are_set_by_a_path_that_holds_everywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    one_sentence(segblur("set", "network.weights", "w.safetensors"), 78, f"no weights file {tmp_path}/w.safetensors")
+    assert not config_path().exists()
+    (tmp_path / "w.safetensors").touch()
+    assert segblur("set", "network.weights", "w.safetensors").returncode == 0
+    assert tomllib.loads(config_path().read_text()) == {"network": {"weights": str(tmp_path / "w.safetensors")}}
+    assert segblur("set", "network.weights", "").returncode == 0
+    assert tomllib.loads(config_path().read_text()) == {"network": {}}
+
+
 def test_weights_by_a_relative_path_and_their_list(weights, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", os.environ["PYTHONPATH"])
