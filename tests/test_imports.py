@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PICTURE, SAMPLE = (ROOT / "vcam/sample" / name for name in ("golden.jpg", "signing.mkv"))
+PICTURE, SAMPLE = (ROOT / "vcam/sample" / name for name in ("known_answer.jpg", "signing.mkv"))
 MAY_IMPORT = {"vcam": {"vcam", "segnet"}, "segnet": {"segnet"}, "training": {"training", "segnet"}}
 # The rooms of vcam, from the ground up: each may import those above it, and segnet where it is marked so.
 ROOMS = (

@@ -21,7 +21,7 @@ from vcam.pipeline.network import missing_for_gpu
 from vcam.settings import NetworkSettings
 
 ROOT = Path(__file__).parent.parent
-PICTURE, SAMPLE = (ROOT / "vcam/sample" / name for name in ("golden.jpg", "signing.mkv"))
+PICTURE, SAMPLE = (ROOT / "vcam/sample" / name for name in ("known_answer.jpg", "signing.mkv"))
 COMMAND = r"; install it with: uv pip install --python \S+ {}$"
 PARTS = {name: " ".join(parts) for name, parts in extras.EXTRAS.items()}
 ALL = ("torch", "torchvision", "matplotlib")
@@ -111,7 +111,7 @@ import numpy as np
 from vcam.pipeline import network
 from vcam.service.worker import prepare
 from vcam.settings import Settings
-network.check_golden = lambda *_: None  # random weights find nobody
+network.check_known_answer = lambda *_: None  # random weights find nobody
 
 class Link:
     settings = Settings()

@@ -27,7 +27,7 @@ class SafeFrame:
 
     def __post_init__(self, made_by: object) -> None:
         if made_by is not _SEAL:
-            raise TypeError("a SafeFrame comes from the compositor or the placeholder painter, from nobody else")
+            raise TypeError("a SafeFrame comes from the compositor or the placeholder painter, from nothing else")
 
 
 def seal(pixels: I420) -> SafeFrame:

@@ -219,7 +219,7 @@ class NetworkSettings(Section):
 
 
 class IdleSettings(Section):
-    """What happens when nobody watches any more."""
+    """What happens when there are no readers any more."""
 
     webcam: float = Field(
         5.0, ge=0.0, le=3600.0, description="seconds for which the webcam stays on after the last program has left"
@@ -319,7 +319,7 @@ def load_settings(overrides: dict[str, dict[str, Any]] | None = None, path: Path
         settings = Settings.model_construct(**dict(Here(**(overrides or {}))))  # type: ignore[arg-type]
     except ValidationError as error:
         raise SettingsError(sentence(error, path)) from None
-    if settings.look.effect == "off":  # nobody's room shall be shown because of a line in a file
+    if settings.look.effect == "off":  # a line in a file must not be enough to show a room
         raise SettingsError("look.effect can't be off: segblur effect off shows the room, until the service ends")
     return settings
 

@@ -207,8 +207,8 @@ def test_the_client_is_light():
 
 TEXT = """\
 state     live
-output    SegBlur Camera (/dev/video10), 1280×720, being watched
-output    SegBlur Camera 2 (/dev/video11), 1280×720, nobody watches
+output    SegBlur Camera (/dev/video10), 1280×720, being read
+output    SegBlur Camera 2 (/dev/video11), 1280×720, no readers
 webcam    HD Pro Webcam C920 (/dev/video0), mjpeg 1280×720 at 30 fps
 network   person.safetensors (1f1f1f1f1f1f), light 256×144 by openvino on cpu
 frames    30.0 fps in, 29.0 fps out, 13.4 ms after the webcam's (99 of 100 within 14.8)
@@ -251,7 +251,7 @@ def test_a_status_without_webcam_or_network_reads_well_too():
     assert lines[:6] == [
         "state     trouble: the webcam /dev/video0 is unplugged; plug it in again",
         "fallback  the GPU failed; on the CPU until 12:03",
-        "output    SegBlur Camera (/dev/video10), 1280×720, who watches can't be known",
+        "output    SegBlur Camera (/dev/video10), 1280×720, readers can't be known",
         "webcam    closed",
         "network   not loaded",
         "frames    0.0 fps in, 0.0 fps out",

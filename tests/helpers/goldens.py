@@ -20,7 +20,7 @@ from vcam.settings import LookSettings
 
 FOLDER = Path(__file__).parents[1] / "effects" / "goldens"
 SHEET = Path(__file__).parents[2] / "docs" / "effects.jpg"
-SMALL = 160, 90  # size of a golden picture
+SMALL = 160, 90  # size of a test picture
 CELL, COLUMNS = (320, 180), 3  # of the sheet
 
 
@@ -68,7 +68,7 @@ def draw(look):
 
 
 def small(picture):
-    """At the size of a golden picture."""
+    """At the size of a test picture."""
     return cv2.resize(picture, SMALL, interpolation=cv2.INTER_AREA)
 
 

@@ -89,7 +89,7 @@ def test_anything_else_is_refused_with_the_reason(answer, why):
 
 
 def close_up():
-    """Where the man of the golden picture is, seen from so near that there is little else: room at the upper left."""
+    """Where the man of the test picture is, seen from so near that there is little else: room at the upper left."""
     man = cv2.imread(str(MASK), cv2.IMREAD_GRAYSCALE)[144:204, 264:344]
     return np.asarray(cv2.resize(man, SIZE, interpolation=cv2.INTER_AREA), np.float32) / 255
 

@@ -24,7 +24,7 @@ from vcam.media.yuv import from_bgr, to_bgr
 from vcam.offline.batch import blur_videos
 from vcam.pipeline import network
 from vcam.pipeline.cuda_graph import Frames
-from vcam.pipeline.gpu_recovery import Guard
+from vcam.pipeline.gpu_recovery import WatchedNetwork
 from vcam.settings import LookSettings, NetworkSettings
 
 FRAMES = 20
@@ -249,7 +249,7 @@ def on_gpu():
     segmenter = load_segmenter(DEFAULT, engine="torch", device="cpu", threads=1)
 
     def load():
-        return lambda width, height: Guard(
+        return lambda width, height: WatchedNetwork(
             segmenter, NetworkSettings(), network.whole_frames(segmenter, (width, height))
         )
 

@@ -39,9 +39,9 @@ from vcam.media.yuv import from_yuyv, small_rgb, to_bgr
 from vcam.pipeline import gpu_pixels, known_answer, network
 from vcam.pipeline.cuda_graph import Frames, why_not
 from vcam.pipeline.framing import AS_FILMED
-from vcam.pipeline.gpu_recovery import Guard
+from vcam.pipeline.gpu_recovery import WatchedNetwork
 from vcam.pipeline.hot_swap import Networks
-from vcam.pipeline.known_answer import golden_difference
+from vcam.pipeline.known_answer import known_answer_difference
 from vcam.pipeline.pipeline import Pipeline
 from vcam.service import worker
 from vcam.service.frame_slots import DisconnectedError
@@ -328,7 +328,7 @@ def test_what_becomes_a_graph_looks_at_no_value_and_takes_nothing_from_the_host(
     assert devices.seen == {"meta"}
 
 
-class OnGpu(Guard):
+class OnGpu(WatchedNetwork):
     """A network whose frames are made in one go, here on the CPU."""
 
     about = {}  # noqa: RUF012
@@ -454,13 +454,13 @@ def test_a_gpu_that_fails_is_given_up_and_nothing_leaves(sample):
 def test_a_gpu_that_makes_other_pictures_is_not_used(torch_segmenter, monkeypatch, caplog):
     output = OutputSettings(width=640, height=360)
     frames = network.whole_frames(torch_segmenter, (output.width, output.height))
-    assert golden_difference(frames, torch_segmenter, (640, 360)) < 0.2
+    assert known_answer_difference(frames, torch_segmenter, (640, 360)) < 0.2
     monkeypatch.setattr(Frames, "ask", lambda self, strength, goes_on: None)  # the room as it is
     with caplog.at_level(logging.WARNING, "segblur.network"):
         assert network.whole_frames(torch_segmenter, (output.width, output.height)) is None
     assert "other pictures" in caplog.text
     monkeypatch.setattr(known_answer, "mask_or_none", lambda *_: None)
-    assert golden_difference(frames, torch_segmenter, (640, 360)) == float("inf")
+    assert known_answer_difference(frames, torch_segmenter, (640, 360)) == float("inf")
 
 
 def test_bench_measures_whole_frames_where_they_are_made(tmp_path, torch_segmenter, monkeypatch):
@@ -471,7 +471,9 @@ def test_bench_measures_whole_frames_where_they_are_made(tmp_path, torch_segment
     )
 
     def load_guarded(request, output):
-        return Guard(torch_segmenter, request, network.whole_frames(torch_segmenter, (output.width, output.height)))
+        return WatchedNetwork(
+            torch_segmenter, request, network.whole_frames(torch_segmenter, (output.width, output.height))
+        )
 
     monkeypatch.setattr(network, "load_guarded", load_guarded)
     rows = bench.run(tmp_path, 0.0)

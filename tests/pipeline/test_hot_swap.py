@@ -402,7 +402,7 @@ def test_a_network_that_does_not_find_the_man_is_refused_beside_one_that_does(sm
     networks._loading.thread.join(60)
     assert networks.current() is shipped
     assert told[-1]["swap"]["state"] == "refused"
-    assert "golden picture" in told[-1]["swap"]["reason"]
+    assert "test picture" in told[-1]["swap"]["reason"]
     networks.request(NetworkSettings(weights=DEFAULT))
     networks._loading.thread.join(60)
     assert networks.current() is not shipped
@@ -427,7 +427,7 @@ def test_an_engine_that_fails_only_at_the_outputs_size_is_one_sentence(monkeypat
 
     loaded = network.load_network(OLD)
     monkeypatch.setattr(network, "load_network", lambda settings: loaded)
-    monkeypatch.setattr(network, "check_golden", lambda segment, keep: None)
+    monkeypatch.setattr(network, "check_known_answer", lambda segment, keep: None)
     monkeypatch.setattr(Segmenter, "__call__", broken)
     with pytest.raises(SettingsError, match=r"network\.engine auto .* can't be had: no memory for this size"):
         load_checked(OLD, OutputSettings())

@@ -1,4 +1,4 @@
-"""The golden picture: who finds the man passes, and nobody else does."""
+"""The test picture: who finds the man passes, and nobody else does."""
 
 import cv2
 import numpy as np
@@ -10,7 +10,7 @@ from segnet.weights import DEFAULT, build, read_info
 from vcam.errors import SettingsError
 from vcam.masks.mask import FrameMask
 from vcam.pipeline import known_answer
-from vcam.pipeline.known_answer import LEAST, MASK, PICTURE, check_golden, overlap
+from vcam.pipeline.known_answer import LEAST, MASK, PICTURE, check_known_answer, overlap
 
 SIZE = 256, 144
 TRUTH = cv2.imread(str(MASK), cv2.IMREAD_GRAYSCALE)
@@ -43,7 +43,7 @@ def test_picture_and_mask_belong_together():
 def test_the_shipped_weights_pass_with_room_to_spare(monkeypatch, engine, size):
     monkeypatch.setattr(known_answer, "LEAST", 0.95)
     named = read_info(DEFAULT).size_named(size)
-    check_golden(load_segmenter(DEFAULT, engine=engine, device="cpu", size=named), ["person"])
+    check_known_answer(load_segmenter(DEFAULT, engine=engine, device="cpu", size=named), ["person"])
 
 
 def test_a_network_that_never_learnt_anything_does_not_pass():
@@ -51,13 +51,13 @@ def test_a_network_that_never_learnt_anything_does_not_pass():
     for seed in range(3):
         torch.manual_seed(seed)
         network = Segmenter(build(info).eval(), info, engine="torch", device="cpu")
-        with pytest.raises(SettingsError, match=r"network\.weights: .*golden picture"):
-            check_golden(network, ["person"])
+        with pytest.raises(SettingsError, match=r"network\.weights: .*test picture"):
+            check_known_answer(network, ["person"])
 
 
 @pytest.mark.parametrize("soft", [MAN, np.roll(MAN, 4, axis=1), MAN * (DOWN > 40), np.maximum(MAN, DOWN > 135)])
 def test_a_mask_that_is_about_right_passes(soft):
-    check_golden(Answers(soft), ["person"])
+    check_known_answer(Answers(soft), ["person"])
 
 
 ELSEWHERE = {
@@ -79,8 +79,8 @@ ELSEWHERE = {
 @pytest.mark.parametrize("first", [True, False])
 def test_a_mask_of_something_else_does_not_pass_without_a_frame_before_or_with_one(what, first):
     masks = [ELSEWHERE[what]] if first else [MAN, ELSEWHERE[what]]
-    with pytest.raises(SettingsError, match=r"does not find the man in the golden picture \(IoU 0\.\d\d, at least 0.7"):
-        check_golden(Answers(*masks), ["person"])
+    with pytest.raises(SettingsError, match=r"does not find the man in the test picture \(IoU 0\.\d\d, at least 0.7"):
+        check_known_answer(Answers(*masks), ["person"])
 
 
 NO_MASK = {
@@ -98,28 +98,28 @@ NO_MASK = {
 @pytest.mark.parametrize("keep", [["person"], ["cat", "chair"]])
 def test_what_is_no_mask_does_not_pass_whatever_is_to_be_kept(what, keep):
     soft, says = NO_MASK[what]
-    with pytest.raises(SettingsError, match=rf"network\.weights: .*golden picture.*{says}.*; take other weights"):
-        check_golden(Answers(soft), keep)
+    with pytest.raises(SettingsError, match=rf"network\.weights: .*test picture.*{says}.*; take other weights"):
+        check_known_answer(Answers(soft), keep)
 
 
 def test_where_no_person_is_to_be_kept_nothing_need_be_found():
-    check_golden(Answers(MAN * 0), ["cat"])
-    check_golden(Answers(1 - MAN), ["chair"])
+    check_known_answer(Answers(MAN * 0), ["cat"])
+    check_known_answer(Answers(1 - MAN), ["chair"])
     with pytest.raises(SettingsError):
-        check_golden(Answers(MAN * 0), ["cat", "person"])
+        check_known_answer(Answers(MAN * 0), ["cat", "person"])
 
 
 def test_the_second_time_the_network_is_told_of_the_first():
     network = Answers(MAN)
-    check_golden(network, ["person"])
+    check_known_answer(network, ["person"])
     assert network.previous[0] is None
     assert np.array_equal(network.previous[1], MAN)
 
 
 def test_an_installation_without_the_picture_is_one_sentence(monkeypatch, tmp_path):
-    monkeypatch.setattr(known_answer, "PICTURE", tmp_path / "golden.jpg")
-    with pytest.raises(SettingsError, match=r"golden\.jpg .* is missing or damaged; install segblur again"):
-        check_golden(Answers(MAN), ["person"])
+    monkeypatch.setattr(known_answer, "PICTURE", tmp_path / "known_answer.jpg")
+    with pytest.raises(SettingsError, match=r"known_answer\.jpg .* is missing or damaged; install segblur again"):
+        check_known_answer(Answers(MAN), ["person"])
 
 
 def test_the_overlap_is_intersection_over_union():

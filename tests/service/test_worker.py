@@ -12,7 +12,7 @@ from vcam.errors import CameraLostError
 from vcam.frame import SafeFrame, empty, planes
 from vcam.media.raw_frame import RawFrame
 from vcam.pipeline import framing, pipeline
-from vcam.pipeline.gpu_recovery import Guard
+from vcam.pipeline.gpu_recovery import WatchedNetwork
 from vcam.pipeline.hot_swap import Networks
 from vcam.service import worker
 from vcam.service.frame_slots import DisconnectedError
@@ -243,7 +243,7 @@ def test_a_frame_for_which_there_is_no_slot_is_dropped(sample):
     assert webcam.sequence == 10
 
 
-class Introduced(Guard):
+class Introduced(WatchedNetwork):
     """A network that has something to tell of itself."""
 
     def __init__(self, name):

@@ -23,7 +23,7 @@ from vcam.errors import OutputError, SegBlurError
 from vcam.frame import I420, empty
 from vcam.masks.mask import Segment
 from vcam.media.raw_frame import RawFrame
-from vcam.pipeline.gpu_recovery import Guard
+from vcam.pipeline.gpu_recovery import WatchedNetwork
 from vcam.pipeline.pipeline import Pipeline
 from vcam.service.metrics import resident
 from vcam.settings import Settings
@@ -75,7 +75,7 @@ def our_way(network: Segment, kind: str, buffers: list[Pixels], settings: Settin
         yield
         mark()
 
-    frames = network.frames if isinstance(network, Guard) else None
+    frames = network.frames if isinstance(network, WatchedNetwork) else None
     seen = Timed(network, mark) if frames is None else network
     size = settings.output.width, settings.output.height
     pipeline, out = Pipeline(troubles.add, lap), empty(*size)

@@ -155,7 +155,7 @@ def report(error: Exception) -> int:
         give_up(sys.stdout.fileno())
     try:
         print(f"segblur: {sentence}" if sentence else "", end="\n" if sentence else "", file=sys.stderr, flush=True)
-    except OSError:  # nobody reads that either
+    except OSError:  # stderr is closed too
         give_up(sys.stderr.fileno())
     return code
 

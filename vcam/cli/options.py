@@ -35,7 +35,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"segblur: {' '.join(message.split())}; see {self.prog} --help\n")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        """End, once what --help wrote has been read. Raises BrokenPipeError where nobody reads it."""
+        """End, once what --help wrote has been read. Raises BrokenPipeError where the pipe has no reader."""
         sys.stdout.flush()
         if message:
             sys.stderr.write(message)

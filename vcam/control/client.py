@@ -63,9 +63,9 @@ def connect(timeout: float) -> socket.socket:
         link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, seconds)
         link.connect(str(path))
         link.settimeout(timeout)
-        # The folder is ours alone unless somebody set XDG_RUNTIME_DIR to one that is not.
+        # The folder is ours alone unless XDG_RUNTIME_DIR is set to one that is not.
         if peer_uid(link) != path.parent.stat().st_uid:
-            raise SegBlurError(f"somebody else listens at {path}; remove it")
+            raise SegBlurError(f"another user's program listens at {path}; remove it")
     except (FileNotFoundError, ConnectionRefusedError):
         link.close()
         raise StoppedError from None
@@ -146,7 +146,7 @@ def status_text(status: dict[str, Any]) -> str:
     if status["fallback"]:
         rows.append(("fallback", status["fallback"]))
     for output in status["outputs"]:
-        seen = {0: "nobody watches", None: "who watches can't be known"}.get(output["viewers"], "being watched")
+        seen = {0: "no readers", None: "readers can't be known"}.get(output["viewers"], "being read")
         rows.append(("output", f"{output['label']} ({output['path']}), {size(output['size'])}, {seen}"))
     if camera := status["camera"]:
         what = f"{camera['format']} {size(camera['size'])} at {camera['fps']:g} fps"

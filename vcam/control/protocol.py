@@ -25,7 +25,7 @@ Code = Literal["refused", "nonsense", "version", "command", "argument", "full", 
 
 
 class BadRequestError(SegBlurError):
-    """A request that nobody needs to be asked about."""
+    """A request that can't be carried out, known without asking the service."""
 
     def __init__(self, sentence: str, code: Code, number: str | int | float | None = None) -> None:
         super().__init__(sentence)
@@ -56,7 +56,7 @@ class Command(NamedTuple):
     """What it does, and its arguments."""
 
     help: str
-    arguments: dict[str, Argument] = {}  # noqa: RUF012 - a default that nobody changes
+    arguments: dict[str, Argument] = {}  # noqa: RUF012 - a default that is never changed
 
 
 # All that the service understands. The table in docs/control.md is this one; a test keeps it so.

@@ -184,7 +184,7 @@ def make_room(clients: Iterable[Client]) -> bool:
 
 
 def turn_away(link: socket.socket, sentence: str, code: Code) -> None:
-    """Say why and hang up; nobody waits for it to be read."""
+    """Say why and close the connection, without waiting for it to be read."""
     with suppress(OSError):
         link.send(refusal(sentence, code))
         link.shutdown(socket.SHUT_RDWR)
@@ -199,7 +199,7 @@ def prepare_folder(folder: Path) -> None:
         try:
             found = os.fstat(handle)
             if found.st_uid != os.geteuid():
-                raise SegBlurError(f"the folder {folder} belongs to somebody else; remove it")
+                raise SegBlurError(f"the folder {folder} belongs to another user; remove it")
             if stat.S_IMODE(found.st_mode) & 0o077:
                 os.fchmod(handle, 0o700)
         finally:
@@ -236,7 +236,7 @@ def listening(path: Path) -> Iterator[socket.socket]:
         try:
             path.unlink(missing_ok=True)
             listener.bind(str(path))
-            path.chmod(0o600)  # before it listens, so nobody slips in
+            path.chmod(0o600)  # before it listens, so that no other user connects first
             listener.listen(WAITING)
             listener.setblocking(False)
             ours = path.stat().st_ino
@@ -251,7 +251,7 @@ def listening(path: Path) -> Iterator[socket.socket]:
 
 
 def is_alive(path: Path) -> bool:
-    """Whether somebody listens there; one that is too busy to say so lives too."""
+    """Whether a service listens there, or is too busy to accept."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.setblocking(False)
         try:

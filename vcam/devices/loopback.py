@@ -56,7 +56,7 @@ def holders(device: Path) -> list[str]:
             if any(handle.readlink() == device for handle in (process / "fd").iterdir()):
                 found.add((process / "comm").read_text().strip())
         except OSError:
-            continue  # it ended meanwhile, or belongs to somebody else
+            continue  # it ended meanwhile, or belongs to another user
     return sorted(found)
 
 

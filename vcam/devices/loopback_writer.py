@@ -1,5 +1,5 @@
 """A v4l2loopback device as pyvirtualcam's backend "segblur": unlike the one that comes with it, it tells of every
-error, sees which format the kernel took, and uses what the module offers for the time when nobody writes.
+error, sees which format the kernel took, and uses what the module offers for the time when nothing is written.
 
 Numbers and layouts are those of linux/videodev2.h on 64-bit machines and of v4l2loopback.
 """
@@ -102,7 +102,7 @@ class LoopbackWriter:
             fcntl.ioctl(self._handle, S_PARM, parm)
 
     def keep_format(self, keep: bool) -> None:
-        """Whether the device stays a camera to other programs while nobody writes."""
+        """Whether the device stays a camera to other programs while nothing is written."""
         self._control(KEEP_FORMAT, keep)
 
     def show_in_silence(self, frame: NDArray[Any], milliseconds: int) -> None:

@@ -2,9 +2,9 @@
 
 - event: v4l2loopback from 0.13 on says when a stream starts and ends. Opening the device alone, as a browser does to
   list cameras, is no stream.
-- inotify: it says when the device was opened or closed; who has it open is then counted. Whoever holds it for a moment
-  only is taken for a look at the list.
-- always: nobody can tell; a program is assumed to read.
+- inotify: it says when the device was opened or closed; which processes have it open is then counted. One that holds
+  it for a moment only has listed the cameras.
+- always: it can't be known; a program is assumed to read.
 """
 
 import errno
@@ -29,7 +29,7 @@ CLIENT_USAGE_UBUNTU = 0x08000000
 REFERENCES = Path("/sys/module/v4l2loopback/refcnt")  # how many files of all its devices are open
 GLANCE = 0.3  # seconds; who holds the device for less only looked at the list
 RESCAN = 1.0  # seconds between two looks at all processes, which take milliseconds
-ABSENT = 2  # looks in a row that must find nobody before a stream that was announced is taken to have ended
+ABSENT = 2  # looks in a row without a reader before a stream that was announced is taken to have ended
 
 
 class Readers(Protocol):
@@ -128,7 +128,7 @@ class Holders:
     how = "inotify"
 
     def __init__(self, device: Path) -> None:
-        """Raises OSError where the kernel lets nobody watch the device."""
+        """Raises OSError where the kernel does not let the device be watched."""
         self._device = device
         self._ubuntu = -1
         with suppress(OSError):
@@ -143,12 +143,12 @@ class Holders:
         self._looked = 0.0
 
     def fileno(self) -> int:
-        """Readable when somebody opened or closed the device."""
+        """Readable when the device was opened or closed."""
         handle: int = self._inotify.fileno()
         return handle
 
     def reading(self) -> bool:
-        """Whether somebody else has had the device open for longer than a glance."""
+        """Whether another process has had the device open for longer than a glance."""
         now = monotonic()
         if list(self._inotify.read(timeout=0)) or now - self._looked > RESCAN:
             self._looked = now
@@ -156,7 +156,7 @@ class Holders:
         return self._since is not None and now - self._since >= GLANCE
 
     def unsure(self) -> bool:
-        """While somebody may only be glancing."""
+        """While another process may only be listing cameras."""
         return self._since is not None and monotonic() - self._since < GLANCE
 
     def verify(self) -> None:
@@ -171,7 +171,7 @@ class Holders:
 
 @dataclass(frozen=True)
 class Assumed:
-    """Nobody can tell: somebody is taken to read, or, where the device is lost, nobody until it is back."""
+    """It can't be known: a program is assumed to read, or, where the device is lost, none until it is back."""
 
     how: str
     present: bool
@@ -189,7 +189,7 @@ class Assumed:
         return False
 
     def verify(self) -> None:
-        """There is nobody to ask."""
+        """Nothing can be asked."""
 
     def close(self) -> None:
         """There is nothing to let go of."""
@@ -224,7 +224,7 @@ def events(handle: int) -> Iterable[int]:
 
 def held_by_others(device: Path, proc: Path = Path("/proc"), references: Path = REFERENCES) -> bool:
     """Whether another process has the device open. Those of other users and in sandboxes can't be looked into; that
-    there is somebody unseen shows in the number of files that the kernel knows to be open, and counts as yes.
+    an unseen one is there shows in the number of files that the kernel knows to be open, and counts as yes.
     """
     try:
         known = int(references.read_text())

@@ -19,7 +19,7 @@ from vcam.media.raw_frame import RawFrame
 from vcam.settings import LookSettings
 
 FADE = 0.3  # seconds
-NOBODY = 0.005  # share of the picture; whoever covers less counts as not found
+NOBODY = 0.005  # share of the picture; a person who covers less counts as not found
 RETRY = 10.0  # seconds after which a file that could not be shown is tried again
 INSTEAD = Blur(1.0)  # of a picture or a video that is not there
 STYLES: dict[str, Callable[[float], Effect]] = {
@@ -96,7 +96,7 @@ class Look:
             loads = isinstance(effect, Scene) and self._say is not None
             self._shown, self._next = (INSTEAD, effect) if loads else (effect, None)
         elif before.effect == wanted.effect and not isinstance(effect, Scene):
-            # Only its strength or colour: whoever moves a slider wants to see at once what it does.
+            # Only its strength or colour: who moves a slider wants to see its effect at once.
             self._shown, self._next = (effect, None) if self._next is None else (self._shown, effect)
             return
         else:
@@ -128,7 +128,7 @@ def left_alone(mask: FrameMask | None, look: LookSettings) -> FrameMask | None:
     if mask is None or look.on == "background":
         return mask
     if float(mask.alpha.mean()) < NOBODY:
-        return None  # whoever is there after all, and was not found, is hidden
+        return None  # a person who is there after all and was not found is hidden
     return replace(mask, alpha=1.0 - mask.alpha)
 
 

@@ -74,7 +74,7 @@ class Colour:
     green: int
     blue: int
     clean: ClassVar[float] = 1.0
-    wrap: ClassVar[float] = 0.0  # whoever cuts out by the colour does not want it on the person
+    wrap: ClassVar[float] = 0.0  # a program that keys by the colour does not want it on the person
 
     def __call__(self, pixels: I420, kept: NDArray[Any] | None) -> I420:
         """See Effect."""

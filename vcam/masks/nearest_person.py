@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from vcam.masks.mask import FrameMask
 
 PERSON = 0.5  # from here on a pixel is rather kept than not
-SMALLEST = 0.01  # share of the picture from which a piece of the mask is somebody
-NEARER = 1.5  # as much as somebody else must count, of the one who is kept,
+SMALLEST = 0.01  # share of the picture from which a piece of the mask is a person
+NEARER = 1.5  # as much as another person must count, of the one who is kept,
 CHANGE = 1.0  # and for so many seconds, to be kept instead
-AWAY = 1.5  # seconds for which nobody is kept where the one who was has gone
-HAND = 0.125  # share of somebody that a loose piece beside them may have: a hand beyond a pale sleeve
+AWAY = 1.5  # seconds for which no other person is kept after the one who was kept has gone
+HAND = 0.125  # share of a person that a loose piece beside them may have: a hand beyond a pale sleeve
 REACH = 1 / 32  # of the mask's width: how far away that may be
 
 
@@ -24,13 +24,13 @@ class Nearest:
 
     place: NDArray[Any] = field(repr=False)  # bool (h, w): where in the mask they were, when they were last there
     seen: float  # when that was, in seconds
-    rival: float | None = None  # since when somebody else has been nearer
+    rival: float | None = None  # since when another person has been nearer
 
 
 def keep_nearest(mask: FrameMask, last: Nearest | None, now: float) -> tuple[FrameMask, Nearest | None]:
     """The mask without all who are not the nearest; it keeps nothing that it did not keep before. `last` is the result
-    for the frame before, None where that tells nothing of this one; `now` is the frame's time in seconds. Somebody else
-    must be nearer for a while to take over, so that two who sit side by side do not take turns.
+    for the frame before, None where that tells nothing of this one; `now` is the frame's time in seconds. Another
+    person must be nearer for a while to take over, so that two who sit side by side do not take turns.
     """
     person = (mask.alpha > PERSON).view(np.uint8)
     _, pieces, stats, centres = cv2.connectedComponentsWithStats(person, ltype=cv2.CV_16U)
@@ -46,7 +46,7 @@ def keep_nearest(mask: FrameMask, last: Nearest | None, now: float) -> tuple[Fra
 
 def weigh(area: NDArray[Any], middle: NDArray[Any]) -> NDArray[Any]:
     """How near each piece seems: its share of the picture, which counts a quarter at the sides, and nothing where it is
-    nobody's; `middle` is where it is, from 0, left, to 1.
+    no person's; `middle` is where it is, from 0, left, to 1.
     """
     return np.where(area < SMALLEST, 0.0, area * (1.0 - 1.5 * np.abs(middle - 0.5)))
 

@@ -70,7 +70,7 @@ def cut_out(alpha: NDArray[Any], luma: NDArray[Any]) -> Cutout:
     rows, columns = np.nonzero(edge)
     inside = (coarse[::cells, ::cells] > 0.5) & ~edge
     side = cells * scale
-    if not len(rows):  # nobody, or a mask without an edge
+    if not len(rows):  # no person, or a mask without an edge
         return Cutout(side, inside, rows, columns, np.empty((0, side, side), np.float32))
     slope, offset = line(coarse, shrink(luma, size), touched)
     kept = enlarged(slope, rows, columns, scale, cells)

@@ -52,7 +52,7 @@ class View:
     speed: Box = STILL  # of the box, a second
     goal: Box = WHOLE  # where the box is going
     target: Box = WHOLE  # where the person would be framed best, on average of the last moments
-    seen: float = -math.inf  # when there was somebody
+    seen: float = -math.inf  # when there was last a person
     time: float = 0.0  # of the frame
     nearest: Nearest | None = None
     thumbnail: NDArray[Any] | None = field(default=None, repr=False)  # the mask's
@@ -68,7 +68,7 @@ def framed(
     """What is shown of the frame, at the frame's size; its mask; and the view that the next call is given, None being
     the first one's. The mask keeps nothing that it did not keep, and where it is None it stays so. Where nothing is to
     be done, frame and mask are the ones that were given. `on` is look.on: where the person is to be hidden, everybody
-    is, because whoever is not in the mask would be shown.
+    is, because a person who is not in the mask would be shown.
     """
     now = frame.captured
     last = None if view is None or elsewhere(mask, view.thumbnail) else view
@@ -116,7 +116,7 @@ def passed(view: View, now: float) -> float:
 
 def follow(view: View, found: Box | None, zoom: float, now: float) -> View:
     """The view with a new goal where the person has left the dead zone of the last one. `found` is where they would be
-    framed best in this frame, None where there is nobody.
+    framed best in this frame, None where there is no person.
     """
     if found is not None:
         first = view.seen == -math.inf
@@ -135,7 +135,7 @@ def restless(goal: Box, target: Box, zoom: float) -> bool:
 
 def best_part(alpha: NDArray[Any], zoom: float) -> Box | None:
     """The part of the picture with the head and shoulders of all who are there, enlarged `zoom` times at most; None
-    where there is nobody. float32 (h, w), 0 to 1.
+    where there is no person. float32 (h, w), 0 to 1.
     """
     person = np.ascontiguousarray(alpha[::2, ::2] > PERSON).view(np.uint8)  # half of the lines say the same
     _, pieces, stats, _ = cv2.connectedComponentsWithStats(person, ltype=cv2.CV_16U)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FAILURES = 10  # frames in a row that a GPU may fail at; each of them is blurred whole
 
 
-class Guard:
+class WatchedNetwork:
     """The same network, that gives up its device."""
 
     def __init__(self, segmenter: "Segmenter", settings: NetworkSettings, frames: "Frames | None" = None) -> None:

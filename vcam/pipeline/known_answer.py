@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vcam.pipeline.cuda_graph import Frames
 
 PICTURE = (
-    Path(__file__).parent.parent / "sample" / "golden.jpg"
+    Path(__file__).parent.parent / "sample" / "known_answer.jpg"
 )  # a frame of signing.mkv, cut to the shape of most webcams
 MASK = PICTURE.with_suffix(".png")  # by the shipped weights at their fine size, and looked at; white is the man
 # Intersection over union with that mask. The shipped weights reach 0.99 at either size, an older network with a
@@ -30,7 +30,7 @@ STRENGTH = 0.5  # of the blur in which two ways of making a picture are compared
 REMEDY = "take other weights, or train these longer"
 
 
-def check_golden(segment: Segment, keep: Sequence[str]) -> None:
+def check_known_answer(segment: Segment, keep: Sequence[str]) -> None:
     """Whether the network finds the man, without a frame before and with one; where `keep` (names of classes) has no
     person in it, only whether it gives masks that may be used. Raises SettingsError, and whatever the network raises.
     """
@@ -44,21 +44,21 @@ def check_golden(segment: Segment, keep: Sequence[str]) -> None:
         try:
             mask = find_mask(RawFrame(pixels, sequence, captured=0.0), segment, mask)
         except MaskError as error:
-            raise SettingsError(f"network.weights: for the golden picture {error}; {REMEDY}") from None
+            raise SettingsError(f"network.weights: for the test picture {error}; {REMEDY}") from None
         if "person" in keep and (found := overlap(mask, man)) < LEAST:
             raise SettingsError(
-                f"network.weights: this network does not find the man in the golden picture "
+                f"network.weights: this network does not find the man in the test picture "
                 f"(IoU {found:.2f}, at least {LEAST} is needed); {REMEDY}"
             )
 
 
-def golden_difference(frames: "Frames", segment: Segment, size: tuple[int, int]) -> float:
-    """How far what is made of the golden picture in one go is, on average and in grey levels, from what is made of it
+def known_answer_difference(frames: "Frames", segment: Segment, size: tuple[int, int]) -> float:
+    """How far what is made of the test picture in one go is, on average and in grey levels, from what is made of it
     step by step, for frames of (width, height); of two frames the worse. Infinite where only one of them trusts the
     mask. Raises whatever either raises.
     """
     picture, pixels, worst = cv2.imread(str(PICTURE)), empty(*size), 0.0
-    assert picture is not None  # check_golden has seen it
+    assert picture is not None  # check_known_answer has seen it
     from_bgr(picture, pixels)
     mask: FrameMask | None = None
     for sequence in range(2):

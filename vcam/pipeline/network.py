@@ -15,8 +15,8 @@ from segnet.inference import Segmenter, load_segmenter
 from segnet.weights import DEFAULT, WeightsError, read_info
 from vcam.errors import SettingsError
 from vcam.masks.mask import Segment
-from vcam.pipeline.gpu_recovery import Guard
-from vcam.pipeline.known_answer import check_golden, golden_difference
+from vcam.pipeline.gpu_recovery import WatchedNetwork
+from vcam.pipeline.known_answer import check_known_answer, known_answer_difference
 from vcam.settings import NetworkSettings, OutputSettings
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def load_checked(settings: NetworkSettings, output: OutputSettings) -> Segmenter
     """
     segmenter = load_network(settings)
     with translated(settings):
-        check_golden(segmenter, settings.keep)
+        check_known_answer(segmenter, settings.keep)
         width, height = segmenter.size_for(output.width, output.height)
         picture, mask = np.full((height, width, 3), 128, np.uint8), None
         for _ in range(WARM_UP):
@@ -59,10 +59,10 @@ def load_checked(settings: NetworkSettings, output: OutputSettings) -> Segmenter
     return segmenter
 
 
-def load_guarded(settings: NetworkSettings, output: OutputSettings) -> Guard:
+def load_guarded(settings: NetworkSettings, output: OutputSettings) -> WatchedNetwork:
     """The same under watch, and on a CUDA GPU with what makes whole frames of the output's size there."""
     segmenter, size = load_checked(settings, output), (output.width, output.height)
-    guard = Guard(segmenter, settings, whole_frames(segmenter, size) if segmenter.device == "cuda" else None)
+    guard = WatchedNetwork(segmenter, settings, whole_frames(segmenter, size) if segmenter.device == "cuda" else None)
     if lack := missing_for_gpu(settings):
         guard.about["missing"] = lack
     return guard
@@ -85,11 +85,11 @@ def load_by_size(settings: NetworkSettings) -> Callable[[int, int], Segment]:
         return lambda width, height: segmenter
 
     @lru_cache(maxsize=1)  # of the GPU's memory no more than one file needs
-    def guarded(width: int, height: int) -> Guard:
+    def guarded(width: int, height: int) -> WatchedNetwork:
         with CAPTURE:
-            return Guard(segmenter, settings, whole_frames(segmenter, (width, height)))
+            return WatchedNetwork(segmenter, settings, whole_frames(segmenter, (width, height)))
 
-    def on_own_stream(width: int, height: int) -> Guard:
+    def on_own_stream(width: int, height: int) -> WatchedNetwork:
         from vcam.pipeline.cuda_graph import take_own_stream
 
         take_own_stream()
@@ -110,7 +110,7 @@ def whole_frames(segmenter: Segmenter, size: tuple[int, int]) -> "Frames | None"
     engine = segmenter.engine_for(*seen)
     assert isinstance(engine, TorchEngine)
     frames = Frames(engine.model, engine.model.remembers, seen, size, segmenter.device)
-    if (difference := golden_difference(frames, segmenter, size)) > MOST_DIFFERENT:
+    if (difference := known_answer_difference(frames, segmenter, size)) > MOST_DIFFERENT:
         log.warning("%s makes other pictures than the CPU, by %.1f grey levels: not used", segmenter.device, difference)
         return None
     frames(np.zeros((size[1], size[0], 2), np.uint8), 1.0, False)  # the first YUYV frame of all takes a second longer

@@ -8,7 +8,7 @@ from vcam.frame import I420, SafeFrame
 from vcam.masks.mask import Complaints, FrameMask, Segment, mask_or_none
 from vcam.media.raw_frame import RawFrame
 from vcam.pipeline.framing import WHOLE, View, framed, least_blur
-from vcam.pipeline.gpu_recovery import Guard
+from vcam.pipeline.gpu_recovery import WatchedNetwork
 from vcam.settings import Settings
 
 Lap = Callable[[str], AbstractContextManager[None]]  # times what happens in the block as the stage of that name
@@ -35,7 +35,7 @@ class Pipeline:
         if network is not self._network:
             self._network, self._mask, self._whole = network, None, False
         strength = self._blur_alone(frame, settings)
-        if strength is not None and isinstance(network, Guard) and network.frames is not None:
+        if strength is not None and isinstance(network, WatchedNetwork) and network.frames is not None:
             with self._lap("gpu"):
                 made = network.make(frame, strength, self._whole, out)
             self._complain(made.trouble)

@@ -66,7 +66,7 @@ def send(link: socket.socket, message: dict[str, Any]) -> None:
 
 
 def receive(link: socket.socket) -> Iterator[dict[str, Any]]:
-    """The messages that are there, but not more than a few: whoever floods does not hold the other side up. Raises
+    """The messages that are there, but not more than a few: one side that floods must not hold the other up. Raises
     DisconnectedError at the end of the connection and on nonsense.
     """
     for _ in range(MOST_MESSAGES):
@@ -173,7 +173,7 @@ class Receiver:
             send(self._link, {"free": slot})
 
     def close(self) -> None:
-        """End the connection. Frames that were taken stay valid as long as somebody holds them."""
+        """End the connection. Frames that were taken stay valid as long as they are referenced."""
         self._link.close()
 
 

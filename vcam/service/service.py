@@ -1,4 +1,4 @@
-"""What the running service does for whoever asks over the control socket, and how it begins. Part of the keeper."""
+"""What the running service answers over the control socket, and how it begins. Part of the keeper's process."""
 
 import asyncio
 import logging

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 
 class Wakeup:
-    """Whoever has news rings: a signal handler, another thread, a client; or a file becomes readable."""
+    """Ends a wait from anywhere: a signal handler, another thread, a client; or because a file becomes readable."""
 
     def __init__(self) -> None:
         self._file = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -17,7 +17,7 @@ class Wakeup:
         os.eventfd_write(self._file, 1)
 
     async def wait(self, seconds: float, files: Iterable[int] = ()) -> None:
-        """Until it rings, one of the files is readable, or the time is over."""
+        """Until it is notified, one of the files is readable, or the time is over."""
         loop = asyncio.get_running_loop()
         news = asyncio.Event()
         watched = {self._file, *files}
@@ -34,5 +34,5 @@ class Wakeup:
                 os.eventfd_read(self._file)
 
     def close(self) -> None:
-        """Free the descriptor; nobody may ring any more."""
+        """Free the descriptor; it must not be notified any more."""
         os.close(self._file)

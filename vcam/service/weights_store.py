@@ -1,5 +1,5 @@
-"""The store of weights: private copies, each named by the sha256 of its content, so that nobody changes a file that is
-in use, and a list of those that showed good frames, to go back to.
+"""The store of weights: private copies, each named by the sha256 of its content, so that no program changes a file
+that is in use, and a list of those that showed good frames, to go back to.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ SHIPPED = ""  # in place of the sha256 of the weights that come with the program
 HISTORY = "history.json"
 LONGEST_HISTORY = 1024 * 1024  # bytes
 REMEMBERED = 100  # entries
-STALE = 3600.0  # seconds after which a copy that was begun is taken for one that nobody will finish
+STALE = 3600.0  # seconds after which a copy that was begun counts as abandoned
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ def translated(path: Path, store: Path) -> Iterator[None]:
 
 
 def same(path: Path, source: int, before: os.stat_result) -> None:
-    """Raise SettingsError where somebody has written to the open file since."""
+    """Raise SettingsError where the open file has been written to since."""
     now = os.fstat(source)
     if (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
         raise unfinished(path)

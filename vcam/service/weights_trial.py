@@ -40,7 +40,7 @@ class WeightsTrial:
         self._on_trial: NetworkSettings | None = None
         self._placed = False  # whether it has taken the place of the one before
         self._one_trial = asyncio.Lock()
-        # One thread, because a copy that is being made must not be swept away as one that nobody uses.
+        # One thread, because a copy that is being made must not be swept away as unused.
         self._disk = ThreadPoolExecutor(1, "segblur-disk")
         self._admitted: set[Path] = set()  # copies that were made and are not in use yet
         self._tasks: set[asyncio.Future[Any]] = set()

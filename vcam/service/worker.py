@@ -23,7 +23,7 @@ from vcam.devices.v4l2 import Device
 from vcam.errors import CameraLostError, DeviceLostError, SettingsError
 from vcam.masks.mask import Segment
 from vcam.media.raw_frame import RawFrame
-from vcam.pipeline.gpu_recovery import Guard
+from vcam.pipeline.gpu_recovery import WatchedNetwork
 from vcam.pipeline.hot_swap import Networks
 from vcam.pipeline.pipeline import Pipeline
 from vcam.service.frame_slots import DisconnectedError, Sender
@@ -65,7 +65,7 @@ def main() -> int:
     set_up_log()
     keep_no_core()
     keep_freed()
-    # Whatever ends the keeper ends this process too: a webcam must not stay on for nobody.
+    # Whatever ends the keeper ends this process too: a webcam must not stay on without a reader.
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the keeper's; it ends this process itself
     try:
@@ -90,7 +90,7 @@ def prepare(link: Sender) -> Networks:
     cv2.setNumThreads(1)
     settings = link.settings
 
-    def load(request: NetworkSettings) -> Guard:
+    def load(request: NetworkSettings) -> WatchedNetwork:
         network = load_guarded(request, settings.output)
         if network.frames is not None:
             network.frames.lock(link.memory)
@@ -138,7 +138,7 @@ def work(link: Sender, networks: Networks, open_camera: OpenWebcam) -> None:
 
 def introduce(network: Segment, link: Sender) -> None:
     """Tell what the status says of the network."""
-    if isinstance(network, Guard):
+    if isinstance(network, WatchedNetwork):
         link.tell({"network": network.about})
 
 
@@ -178,7 +178,7 @@ def stream(camera: Camera, networks: Networks, link: Sender) -> None:
             if network is not before:
                 introduce(network, link)
             link.send(pipeline(frame, network, settings, slot), frame.captured, revision)
-        if isinstance(network, Guard):
+        if isinstance(network, WatchedNetwork):
             network.check()
         networks.judge(pipeline.good)
         networks.request(settings.network)

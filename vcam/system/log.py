@@ -32,7 +32,7 @@ class JournalFormatter(logging.Formatter):
 
 
 class PatientHandler(logging.StreamHandler[TextIO]):
-    """Drops what nobody reads: a full pipe on stderr must not stop the picture."""
+    """Drops lines that can't be written at once: a full pipe on stderr must not stop the picture."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the line if that is possible at once."""

@@ -20,7 +20,7 @@ def notify(*lines: str) -> None:
 
 
 def watchdog_interval() -> float | None:
-    """Seconds within which WATCHDOG=1 must come again (send it twice as often), None where nobody waits for it."""
+    """Seconds within which WATCHDOG=1 must come again (send it twice as often), None where there is no watchdog."""
     wanted = os.environ.get("WATCHDOG_PID", "")
     if wanted and wanted != str(os.getpid()):
         return None  # meant for the process that started this one

@@ -16,7 +16,7 @@ from segnet.weights import DEFAULT, WeightsError, WeightsInfo, build, load_weigh
 from training.convert.export import run_export
 from training.errors import DataError
 
-SAMPLE = Path(__file__).parents[3] / "vcam/sample/golden.jpg"
+SAMPLE = Path(__file__).parents[3] / "vcam/sample/known_answer.jpg"
 
 
 def test_an_export_is_the_same_network_and_overwrites_nothing(tmp_path):

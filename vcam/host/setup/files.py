@@ -1,4 +1,4 @@
-"""The files that setup writes: marked, so that a file that somebody changed by hand is known and left alone."""
+"""The files that setup writes: marked, so that a file changed by hand is recognised and left alone."""
 
 import hashlib
 from collections.abc import Sequence
@@ -63,5 +63,5 @@ def is_ours(text: str) -> bool:
 
 
 def is_untouched(text: str) -> bool:
-    """Whether setup made the file and nobody changed it since."""
+    """Whether setup made the file and it is unchanged since."""
     return is_ours(text) and text == marked(text.partition("\n")[2])
