@@ -1,5 +1,5 @@
-"""`segblur train|evaluate|export|card|split|label|download`, and `python -m training` followed by the same: make
-weights, measure them, hand them on.
+"""`segblur train|evaluate|export|card|split|label|download`, and `python -m training` followed by the same: train
+weights, measure and convert them.
 """
 
 import io
@@ -25,10 +25,10 @@ WRONG_CALL = "error parsing CLI: "  # how pydantic's sentences about the words t
 
 
 class Train(TrainConfig):
-    """Train a network, or go on with the run in --out. Under torchrun: on several GPUs or machines."""
+    """Train a network, or resume the run in --out. Under torchrun: on several GPUs or machines."""
 
     config: Path | None = Field(
-        None, description="recipe, a TOML file of these settings; options on the line count more"
+        None, description="recipe, a TOML file of these settings; command-line options override it"
     )
 
     def cli_cmd(self) -> None:
@@ -43,7 +43,7 @@ class Train(TrainConfig):
 
 
 class Evaluate(BaseModel):
-    """Measure weights, or masks that another program made, on sets of pictures with masks, or of empty rooms."""
+    """Measure weights, or masks of another program, on sets of pictures with masks or of empty rooms."""
 
     sets: CliPositionalArg[list[Path]] = Field(
         description="folders of images/ and masks/, VOC/SPLIT, or of pictures of empty rooms"
@@ -54,7 +54,9 @@ class Evaluate(BaseModel):
     )
     size: Literal["fast", "fine"] = Field("fast", description="input size of the network")
     engine: Literal["auto", "torch", "openvino"] = Field("torch", description="what runs the network")
-    proposals: bool = Field(False, description="deconvnet on VOC's classes: many parts of a picture, joined")
+    proposals: bool = Field(
+        False, description="deconvnet on VOC's classes: segment many parts of a picture and combine them"
+    )
     json_: bool = Field(False, alias="json", description="JSON instead of a table")
 
     def cli_cmd(self) -> None:
@@ -75,7 +77,7 @@ class Evaluate(BaseModel):
 
 
 class Export(BaseModel):
-    """Write weights in another form: .safetensors for the service, .xml for OpenVINO, .onnx for other programs. Takes
+    """Convert weights: .safetensors for the service, .xml for OpenVINO, .onnx for other programs. Takes
     this program's files, torchvision's .pth and MediaPipe's Selfie as .onnx.
     """
 
@@ -102,10 +104,12 @@ class Export(BaseModel):
 
 
 class Card(BaseModel):
-    """Print the figures of a model card, from what a weights file says of itself."""
+    """Print the figures of a model card from the header of a weights file."""
 
     weights: Path = Field(DEFAULT, description="weights file; default: the one that is shipped")
-    fails: Path | None = Field(None, description="picture to write: the bundled sample, spoilt until the network fails")
+    fails: Path | None = Field(
+        None, description="picture to write: the bundled sample, degraded until the network fails"
+    )
 
     def cli_cmd(self) -> None:
         """Print Markdown."""
@@ -118,11 +122,13 @@ class Card(BaseModel):
 
 
 class Split(BaseModel):
-    """Divide a folder of images/ and masks/ into FOLDER/train and FOLDER/val, with nobody in both."""
+    """Divide a folder of images/ and masks/ into the lists FOLDER/train and FOLDER/val, with no person in both."""
 
     folder: CliPositionalArg[Path] = Field(description="folder that holds images/ and masks/")
-    by: str = Field(description="what in a name tells the person or the scene: a regular expression, such as ^[^_]+")
-    share: float = Field(0.1, description="share of the persons or scenes to measure on")
+    by: str = Field(
+        description="regular expression for the part of a name that identifies the person or scene, such as ^[^_]+"
+    )
+    share: float = Field(0.1, description="share of the persons or scenes that go to val")
 
     def cli_cmd(self) -> None:
         """Write the two lists, and say what is in them."""
@@ -132,7 +138,7 @@ class Split(BaseModel):
 
 
 class Label(BaseModel):
-    """Make masks for pictures that have none, by teachers, and leave out what these do not agree on."""
+    """Make masks for unlabelled pictures with teacher networks; pictures on which they disagree are left out."""
 
     pictures: CliPositionalArg[Path] = Field(description="folder of pictures")
     out: CliPositionalArg[Path] = Field(description="where images/ and masks/ are made, and rooms/ without people")
@@ -166,12 +172,12 @@ class Download(BaseModel):
 class Training(BaseModel):
     """Offline training of the networks of SegBlur."""
 
-    train: CliSubCommand[Train] = Field(description="make weights from pictures and masks")
-    evaluate: CliSubCommand[Evaluate] = Field(description="how good weights, or another program's masks, are")
-    export: CliSubCommand[Export] = Field(description="weights in another form, or from torchvision's files")
-    card: CliSubCommand[Card] = Field(description="the figures of a weights file, for its model card")
-    split: CliSubCommand[Split] = Field(description="divide pictures into those to train and those to measure on")
-    label: CliSubCommand[Label] = Field(description="masks for pictures that have none, by other networks")
+    train: CliSubCommand[Train] = Field(description="train weights on pictures and masks")
+    evaluate: CliSubCommand[Evaluate] = Field(description="measure weights or another program's masks")
+    export: CliSubCommand[Export] = Field(description="convert weights to another format, or from torchvision's")
+    card: CliSubCommand[Card] = Field(description="print the figures of a weights file for its model card")
+    split: CliSubCommand[Split] = Field(description="divide pictures into a training and a validation list")
+    label: CliSubCommand[Label] = Field(description="make masks for unlabelled pictures with other networks")
     download: CliSubCommand[Download] = Field(description="Pascal VOC 2012 and SBD")
 
     def cli_cmd(self) -> None:

@@ -151,7 +151,7 @@ def test_somebody_elses_service_is_not_asked(path, monkeypatch):
     monkeypatch.setattr(client, "peer_uid", lambda link: os.geteuid() + 1)
     with Service(path), pytest.raises(SegBlurError) as caught:
         ask("status")
-    one_sentence(caught, "somebody else listens at")
+    one_sentence(caught, "another user's program listens at")
 
 
 def test_a_client_that_is_turned_away_says_why(path, monkeypatch):

@@ -62,7 +62,7 @@ def refused(path, says):
 def test_a_folder_that_is_not_ours_is_refused(path, monkeypatch):
     path.parent.mkdir()
     monkeypatch.setattr(server.os, "geteuid", lambda: os.getuid() + 1)
-    refused(path, "belongs to somebody else")
+    refused(path, "belongs to another user")
 
 
 def test_a_folder_that_can_not_be_mended_is_refused(path, monkeypatch):

@@ -119,9 +119,9 @@ def test_weights_are_drawn_the_given_share_of_the_way_back():
     network = torch.nn.Linear(2, 1)
     anchors = [torch.zeros_like(parameter) for parameter in network.parameters()]
     before = [parameter.detach().clone() for parameter in network.parameters()]
-    run.draw_back(network, anchors, 0.25)
+    run.pull_to_anchors(network, anchors, 0.25)
     assert all(torch.allclose(p, 0.75 * b) for p, b in zip(network.parameters(), before, strict=True))
-    run.draw_back(network, [], 0.25)
+    run.pull_to_anchors(network, [], 0.25)
     assert all(torch.allclose(p, 0.75 * b) for p, b in zip(network.parameters(), before, strict=True))
 
 

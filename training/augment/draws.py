@@ -102,7 +102,7 @@ def draw(
     composited = (rng.random(n) < style.composited) & (one["apart"] > 0) & ~nobody
     placed = np.where(composited[:, None, None], standing(rng, n, size, one), framing(rng, n, size, one, style))
     blur, motion, heading = blurs(rng, n, style.blurred)
-    light = now_and_then(rng, n, style.light, rng.uniform(0.1, 0.5, n))
+    light = at_chance(rng, n, style.light, rng.uniform(0.1, 0.5, n))
     spread = style.levels
     saturation = np.where(rng.random(n) < 0.04, 0.0, 1 + spread * rng.uniform(-0.4, 0.3, n))
     return Draws(
@@ -114,7 +114,7 @@ def draw(
         feather=rng.uniform(0.4, 0.9, n),
         harmony=rng.uniform(0.0, 0.7, n),
         around=room_framing(rng, n, size, rooms[room]),
-        defocus=now_and_then(rng, n, 0.3, rng.uniform(0.4, 2.5, n)),
+        defocus=at_chance(rng, n, 0.3, rng.uniform(0.4, 2.5, n)),
         scene=np.where(nobody & (rng.random(n) < style.scenes), rng.integers(BARS, PLAIN + 1, n), ROOM),
         grid=np.stack([rng.integers(1, 3, n), rng.integers(2, 10, n)], axis=1),
         bars=rng.integers(0, 256, (n, 2, 9, 3)),
@@ -124,28 +124,28 @@ def draw(
         light=np.where(nobody, 0.0, light),
         tint=1 + rng.uniform(-0.1, 0.1, (n, 3)),
         gamma=np.exp(rng.normal(0.0, 0.25 * spread, n)),
-        gain=np.exp(rng.normal(0.0, 0.15 * spread, n)) * now_and_then(rng, n, style.dark, rng.uniform(0.3, 0.7, n), 1),
+        gain=np.exp(rng.normal(0.0, 0.15 * spread, n)) * at_chance(rng, n, style.dark, rng.uniform(0.3, 0.7, n), 1),
         contrast=np.exp(rng.normal(0.0, 0.15 * spread, n)),
         balance=np.exp(rng.normal(0.0, 0.08 * spread, (n, 3))),
         saturation=saturation,
-        shrunk=now_and_then(rng, n, style.shrunk, rng.uniform(0.35, 0.9, n), 1),
+        shrunk=at_chance(rng, n, style.shrunk, rng.uniform(0.35, 0.9, n), 1),
         motion=motion,
         heading=heading,
         blur=blur,
-        noise=now_and_then(rng, n, style.noisy, 255 * rng.uniform(0.005, style.noise, n)),
-        quality=now_and_then(rng, n, style.compressed, rng.integers(style.quality, 91, n)),
+        noise=at_chance(rng, n, style.noisy, 255 * rng.uniform(0.005, style.noise, n)),
+        quality=at_chance(rng, n, style.compressed, rng.integers(style.quality, 91, n)),
     )
 
 
-def now_and_then(rng: Rng, n: int, chance: float, value: Array, otherwise: float = 0) -> Array:
+def at_chance(rng: Rng, n: int, chance: float, value: Array, otherwise: float = 0) -> Array:
     """`value` (N,) in that share of the pictures."""
     return np.where(rng.random(n) < chance, value, np.asarray(otherwise, value.dtype))
 
 
 def blurs(rng: Rng, n: int, chance: float) -> tuple[Array, Array, Array]:
     """Sigma of a blur, pixels and degrees of a motion; (N,) each, and never both."""
-    motion = now_and_then(rng, n, chance, rng.integers(3, 8, n))
-    blur = now_and_then(rng, n, chance, rng.uniform(0.4, 1.2, n))
+    motion = at_chance(rng, n, chance, rng.integers(3, 8, n))
+    blur = at_chance(rng, n, chance, rng.uniform(0.4, 1.2, n))
     return np.where(motion > 0, 0.0, blur), motion, rng.uniform(0, 180, n)
 
 

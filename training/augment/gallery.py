@@ -24,7 +24,7 @@ class Gallery:
     height: Tensor  # int64 (N,)
 
 
-def hang(pictures: Iterable[Picture], device: torch.device) -> Gallery:
+def make_gallery(pictures: Iterable[Picture], device: torch.device) -> Gallery:
     """A gallery of these pictures."""
     pixels, inners, sizes = [], [], []
     for picture in pictures:

@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 from training.augment import tensors
 from training.augment.batches import Album
 from training.augment.draws import ROOM, Array, Draws, Size
-from training.augment.gallery import Gallery, crop, hang
+from training.augment.gallery import Gallery, crop, make_gallery
 from training.augment.jpeg import compressed
 from training.data.pictures import Picture
 
@@ -25,8 +25,8 @@ class DeviceBatches(Dataset[tuple[Tensor, Tensor]]):
     def __init__(
         self, album: Album, device: torch.device, batch: int, steps: int, seed: int, rank: int = 0, world: int = 1
     ) -> None:
-        self.people = hang(album.people, device)
-        self.rooms = hang((Picture(room, np.zeros(room.shape[:2], np.uint8)) for room in album.rooms), device)
+        self.people = make_gallery(album.people, device)
+        self.rooms = make_gallery((Picture(room, np.zeros(room.shape[:2], np.uint8)) for room in album.rooms), device)
         self.index, self.device = album.index, device
         self.batch, self.steps, self.seed, self.rank, self.world = batch, steps, seed, rank, world
 
@@ -73,11 +73,13 @@ def augment(
         images[here], masks[here] = room_of(rooms, part, size), torch.zeros_like(masks[here])
     if (chosen := some(drawn, draws.scene != ROOM)) is not None:
         here, part = chosen
-        images[here] = tensors.no_scene(part["grid"], part["bars"], part["lens"], part["corners"], part["scene"], size)
+        images[here] = tensors.synthetic_scene(
+            part["grid"], part["bars"], part["lens"], part["corners"], part["scene"], size
+        )
     if (chosen := some(drawn, draws.light != 0)) is not None:
         here, part = chosen
-        images[here] = tensors.lit_from_one_side(images[here], part["side"], part["light"], part["tint"])
-    return as_a_webcam_sees(images, draws, drawn, noise), masks
+        images[here] = tensors.add_side_light(images[here], part["side"], part["light"], part["tint"])
+    return webcam_effects(images, draws, drawn, noise), masks
 
 
 def some(drawn: Parts, which: Array) -> tuple[Tensor, Parts] | None:
@@ -98,13 +100,13 @@ def room_of(rooms: Gallery, part: Parts, size: Size) -> Tensor:
     return tensors.blurred(crop(rooms, part["room"].long(), part["around"], size)[:, :3], part["defocus"])
 
 
-def as_a_webcam_sees(images: Tensor, draws: Draws, drawn: Parts, noise: torch.Generator) -> Tensor:
+def webcam_effects(images: Tensor, draws: Draws, drawn: Parts, noise: torch.Generator) -> Tensor:
     """Exposure, white balance, blur, noise, small sensors, MJPEG; float (N, 3, H, W) → the same, changed in place."""
     height, width = images.shape[2:]
     images = tensors.tone(images, *(drawn[name] for name in ("gamma", "gain", "contrast", "balance", "saturation")))
     if (chosen := some(drawn, draws.shrunk < 1)) is not None:
         here, part = chosen
-        images[here] = tensors.on_a_small_sensor(images[here], part["shrunk"])
+        images[here] = tensors.through_small_sensor(images[here], part["shrunk"])
     if (chosen := some(drawn, (draws.blur != 0) | (draws.motion != 0))) is not None:
         here, part = chosen
         images[here] = tensors.shaken(images[here], part["blur"], part["motion"], part["heading"])

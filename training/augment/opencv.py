@@ -19,16 +19,16 @@ def augment(picture: Picture, room: NDArray[Any], drawn: Draws, size: Size, rng:
     for this one picture.
     """
     if drawn.nobody:
-        image = frame_room(room, drawn, size) if drawn.scene == ROOM else no_scene(drawn, size)
+        image = frame_room(room, drawn, size) if drawn.scene == ROOM else synthetic_scene(drawn, size)
         framed = Picture(image, np.zeros(image.shape[:2], np.uint8))
     elif drawn.composited:
         framed = composite(picture, frame_room(room, drawn, size), drawn)
     else:
         framed = Picture(*(warp(plane, drawn.placed, size) for plane in (picture.image, picture.mask)))
-    return Picture(as_a_webcam_sees(lit_from_one_side(framed.image, drawn), drawn, rng), framed.mask)
+    return Picture(webcam_effects(add_side_light(framed.image, drawn), drawn, rng), framed.mask)
 
 
-def no_scene(drawn: Draws, size: Size) -> NDArray[Any]:
+def synthetic_scene(drawn: Draws, size: Size) -> NDArray[Any]:
     """What webcams show without a scene: bars of colour, a covered lens, a plain area that gets brighter."""
     if drawn.scene == BARS:
         bars = drawn.bars[: drawn.grid[0], : drawn.grid[1]].astype(np.uint8)
@@ -57,7 +57,7 @@ def composite(picture: Picture, room: NDArray[Any], drawn: Draws) -> Picture:
     mask = warp(inner(picture.mask), drawn.placed, size, cv2.BORDER_CONSTANT)
     mask = blurred(mask, float(drawn.feather))
     alpha = mask[..., None].astype(np.float32) / 255
-    person = in_the_light_of(image, mask, room, float(drawn.harmony))
+    person = match_lighting(image, mask, room, float(drawn.harmony))
     return Picture((alpha * person + (1 - alpha) * room).astype(np.uint8), mask)
 
 
@@ -66,7 +66,7 @@ def inner(mask: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(cv2.erode(mask, np.ones((3, 3), np.uint8)))
 
 
-def in_the_light_of(image: NDArray[Any], mask: NDArray[Any], room: NDArray[Any], strength: float) -> NDArray[Any]:
+def match_lighting(image: NDArray[Any], mask: NDArray[Any], room: NDArray[Any], strength: float) -> NDArray[Any]:
     """The person with mean and contrast moved towards the room's, per channel (Reinhard et al. 2001, §3)."""
     inside = mask > 127
     if not inside.any():
@@ -81,7 +81,7 @@ def in_the_light_of(image: NDArray[Any], mask: NDArray[Any], room: NDArray[Any],
     return np.asarray(np.clip(moved, 0, 255))
 
 
-def lit_from_one_side(image: NDArray[Any], drawn: Draws) -> NDArray[Any]:
+def add_side_light(image: NDArray[Any], drawn: Draws) -> NDArray[Any]:
     """Now and then a gradient of light from one side, as of a window or a screen."""
     if not drawn.light:
         return image
@@ -94,11 +94,11 @@ def lit_from_one_side(image: NDArray[Any], drawn: Draws) -> NDArray[Any]:
     return np.asarray(np.clip(image * (light[..., None] * drawn.tint), 0, 255).astype(np.uint8))
 
 
-def as_a_webcam_sees(image: NDArray[Any], drawn: Draws, rng: Rng) -> NDArray[Any]:
+def webcam_effects(image: NDArray[Any], drawn: Draws, rng: Rng) -> NDArray[Any]:
     """Exposure, white balance, blur, noise, small sensors, MJPEG: each now and then."""
     image = tone(image, drawn)
     if drawn.shrunk < 1:
-        image = on_a_small_sensor(image, float(drawn.shrunk))
+        image = through_small_sensor(image, float(drawn.shrunk))
     if drawn.motion:
         image = motion_blurred(image, int(drawn.motion), float(drawn.heading))
     elif drawn.blur:
@@ -121,7 +121,7 @@ def tone(image: NDArray[Any], drawn: Draws) -> NDArray[Any]:
     return np.asarray(cv2.addWeighted(image, saturation, grey, 1 - saturation, 0))
 
 
-def on_a_small_sensor(image: NDArray[Any], factor: float) -> NDArray[Any]:
+def through_small_sensor(image: NDArray[Any], factor: float) -> NDArray[Any]:
     """With the pixels of `factor` times the width and height."""
     small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR)
     return np.asarray(cv2.resize(small, image.shape[1::-1], interpolation=cv2.INTER_LINEAR))

@@ -1,4 +1,4 @@
-"""What opencv.py does to one picture with OpenCV, for a whole batch with torch on any device: pictures are
+"""Batch augmentation with torch on any device, the counterpart of opencv.py: pictures are
 float (N, C, H, W), whole numbers from 0 to 255, RGB, and come back so; parameters have an entry for each picture.
 Rounded where OpenCV rounds and cut where numpy's cast cuts, so that brightness is the same.
 """
@@ -14,7 +14,7 @@ REACH = 4  # pixels to either side that a blur of the camera takes part of: up t
 ROOM_REACH = 8  # the same behind a person: up to sigma 2.5
 
 
-def no_scene(grid: Tensor, bars: Tensor, lens: Tensor, corners: Tensor, scene: Tensor, size: Size) -> Tensor:
+def synthetic_scene(grid: Tensor, bars: Tensor, lens: Tensor, corners: Tensor, scene: Tensor, size: Size) -> Tensor:
     """Float (N, 3, H, W): bars of `grid` (N, 2) rows and columns in colours (N, 2, 9, 3) where `scene` (N,) is BARS, a
     lens' colour (N, 3) where it is LENS, else a plain area between corners (N, 2, 2, 3).
     """
@@ -31,10 +31,10 @@ def no_scene(grid: Tensor, bars: Tensor, lens: Tensor, corners: Tensor, scene: T
 def composite(images: Tensor, masks: Tensor, rooms: Tensor, harmony: Tensor) -> Tensor:
     """People set before rooms; masks (N, 1, H, W)."""
     alpha = masks / 255
-    return (alpha * in_the_light_of(images, masks, rooms, harmony) + (1 - alpha) * rooms).floor()
+    return (alpha * match_lighting(images, masks, rooms, harmony) + (1 - alpha) * rooms).floor()
 
 
-def in_the_light_of(images: Tensor, masks: Tensor, rooms: Tensor, strength: Tensor) -> Tensor:
+def match_lighting(images: Tensor, masks: Tensor, rooms: Tensor, strength: Tensor) -> Tensor:
     """People with mean and contrast moved towards their rooms', per channel (Reinhard et al. 2001, §3)."""
     inside = (masks > 127).float()
     count = inside.sum((2, 3), keepdim=True)
@@ -47,7 +47,7 @@ def in_the_light_of(images: Tensor, masks: Tensor, rooms: Tensor, strength: Tens
     return ((images - mean) * gain + mean + 0.5 * how * (other_mean - mean)).clamp(0, 255)
 
 
-def lit_from_one_side(images: Tensor, side: Tensor, strength: Tensor, tint: Tensor) -> Tensor:
+def add_side_light(images: Tensor, side: Tensor, strength: Tensor, tint: Tensor) -> Tensor:
     """A gradient of light of `strength` (N,), 0 = none, from `side` (N,) radians, of colour `tint` (N, 3)."""
     height, width = images.shape[2:]
     x = torch.linspace(-1, 1, width, device=images.device)
@@ -70,14 +70,14 @@ def tone(images: Tensor, gamma: Tensor, gain: Tensor, contrast: Tensor, balance:
     return (grey + saturation[..., None] * (toned - grey)).round().clamp(0, 255)
 
 
-def on_a_small_sensor(images: Tensor, factor: Tensor) -> Tensor:
+def through_small_sensor(images: Tensor, factor: Tensor) -> Tensor:
     """With the pixels of `factor` (N,), up to 1, times the width and height: bilinear, there and back."""
     height, width = images.shape[2:]
-    down, across = there_and_back(height, factor), there_and_back(width, factor)
+    down, across = resize_matrix(height, factor), resize_matrix(width, factor)
     return (down[:, None] @ images @ across[:, None].transpose(2, 3)).round()
 
 
-def there_and_back(length: int, factor: Tensor) -> Tensor:
+def resize_matrix(length: int, factor: Tensor) -> Tensor:
     """What `length` pixels are made of after a bilinear resize by `factor` (N,) and back: float (N, length, length)."""
     here, factor = torch.arange(length, device=factor.device), factor[:, None]
     count = (length * factor).round()  # as OpenCV has it, which still takes `factor` itself for the way there
@@ -112,11 +112,11 @@ def filtered(images: Tensor, kernels: Tensor) -> Tensor:
 
 def blurred(images: Tensor, sigma: Tensor, reach: int = ROOM_REACH) -> Tensor:
     """Gaussian blur of `sigma` pixels (N,), 0 = none."""
-    line = bells(sigma, reach)
+    line = gaussian_weights(sigma, reach)
     return filtered(filtered(images, line[:, None, :]), line[:, :, None]).round()
 
 
-def bells(sigma: Tensor, reach: int) -> Tensor:
+def gaussian_weights(sigma: Tensor, reach: int) -> Tensor:
     """Gaussian weights float (N, 2 reach + 1); sigma 0: 1 in the middle."""
     far = torch.arange(-reach, reach + 1, device=sigma.device)
     weights = torch.exp(-0.5 * (far / sigma[:, None].clamp(min=1e-3)).square())
@@ -127,7 +127,7 @@ def shaken(images: Tensor, sigma: Tensor, motion: Tensor, heading: Tensor) -> Te
     """Blurred by the lens, sigma (N,) in pixels, or moved by `motion` (N,) pixels along `heading` (N,) degrees while
     the shutter was open; 0 = not.
     """
-    bell = bells(sigma, REACH)
+    bell = gaussian_weights(sigma, REACH)
     kernels = torch.where(motion.view(-1, 1, 1) > 0, lines(motion, heading), bell[:, :, None] * bell[:, None, :])
     return filtered(images, kernels).round().clamp(0, 255)
 

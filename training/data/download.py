@@ -49,7 +49,7 @@ def fetch_voc(folder: Path) -> Path:
     root, unpacked = folder / "voc2012", folder / "VOCdevkit" / "VOC2012"
     if not root.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        with saying("VOC 2012", folder):
+        with fetch_errors("VOC 2012", folder):
             VOCSegmentation(folder, year="2012", image_set="train", download=True)
             unpacked.replace(root)
             unpacked.parent.rmdir()
@@ -66,14 +66,14 @@ def fetch_sbd(folder: Path) -> Path:
         for name in ("cls", "inst", "img"):
             shutil.rmtree(unpacked / name, ignore_errors=True)
         unpacked.mkdir(parents=True, exist_ok=True)
-        with saying("SBD", unpacked):
+        with fetch_errors("SBD", unpacked):
             SBDataset(unpacked, image_set="train", mode="segmentation", download=True)
             unpacked.replace(root)
     return root
 
 
 @contextmanager
-def saying(what: str, folder: Path) -> Iterator[None]:
+def fetch_errors(what: str, folder: Path) -> Iterator[None]:
     """What goes wrong while something is fetched, in a sentence, as DataError."""
     try:
         yield

@@ -17,9 +17,9 @@ from training.errors import DataError
 
 SEGMENTATION = Path("ImageSets", "Segmentation")  # where VOC's layout has its lists of pictures
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
-LITTER = {"thumbs.db", "desktop.ini"}  # what Windows leaves in folders; macOS' names begin with a dot
+SYSTEM_FILES = {"thumbs.db", "desktop.ini"}  # what Windows leaves in folders; macOS' names begin with a dot
 # Around a picture's name in that of its mask: mask_NAME, NAME_mask, NAME-matte, NAME.jpg
-DRESS = re.compile(r"^masks?[-_]|[-_. ](masks?|matte)$|\.(jpe?g|png|webp|bmp|tiff?)$", re.IGNORECASE)
+AFFIXES = re.compile(r"^masks?[-_]|[-_. ](masks?|matte)$|\.(jpe?g|png|webp|bmp|tiff?)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def find_pairs(folder: Path) -> list[Pair]:
         raise DataError(f"{folder / 'images'} holds no pictures; expected images/NAME.jpg and masks/NAME.png")
     masks: dict[str, list[Path]] = {}
     for path in files_in(folder / "masks"):
-        for name in {path.stem, undressed(path.stem)}:
+        for name in {path.stem, without_affixes(path.stem)}:
             masks.setdefault(name, []).append(path)
     return [Pair(path.stem, path, find_mask(path.stem, folder / "masks", masks)) for path in pictures]
 
@@ -110,9 +110,9 @@ def find_mask(name: str, folder: Path, masks: dict[str, list[Path]]) -> Path:
     return found[0]
 
 
-def undressed(stem: str) -> str:
+def without_affixes(stem: str) -> str:
     """The name of a mask without what says that it is one."""
-    while (bare := DRESS.sub("", stem)) != stem and bare:
+    while (bare := AFFIXES.sub("", stem)) != stem and bare:
         stem = bare
     return stem
 
@@ -148,7 +148,7 @@ def files_in(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.iterdir()
-        if path.is_file() and not path.name.startswith(".") and path.name.lower() not in LITTER
+        if path.is_file() and not path.name.startswith(".") and path.name.lower() not in SYSTEM_FILES
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from segnet.markdown import aligned
 from segnet.weights import WeightsInfo, outline, read_info
-from training.measure.tables import COLUMNS, HOW, by_class, far_how, measured, tell
+from training.measure.tables import COLUMNS, HOW, by_class, far_notes, formatted, measured
 
 SLICES = (
     "Thirds of each set by the mean luma of the person (0 to 255), which is light, clothes and skin together. It says "
@@ -27,7 +27,7 @@ def figures(path: Path) -> str:
 
 def people_and_rooms(metrics: dict[str, Any]) -> list[str]:
     """The tables of what was measured, and how it was."""
-    return ["\n".join(tables(metrics)), " ".join([HOW, *far_how(metrics.values())])]
+    return ["\n".join(tables(metrics)), " ".join([HOW, *far_notes(metrics.values())])]
 
 
 def tables(metrics: dict[str, Any]) -> list[str]:
@@ -48,7 +48,7 @@ def light(metrics: dict[str, Any]) -> list[str]:
     for name, part in metrics.items():
         for third, figures in part.get("light", {}).items():
             low, high = figures["luma"]
-            rows.append([name, third, f"{low}–{high}", *(tell(key, figures.get(key)) for key in columns)])
+            rows.append([name, third, f"{low}–{high}", *(formatted(key, figures.get(key)) for key in columns)])
     return aligned(rows, words=3)
 
 

@@ -80,7 +80,7 @@ def final_report(
             if size == sizes[0]:
                 write_sheets(by_network(segmenter), pairs, [score for _, score in parts], folder, name)
             figures: Figures = together([score for _, score in parts]).report()
-            at[f"{size[0]}x{size[1]}"] = figures | steadiness(segmenter, pairs)
+            at[f"{size[0]}x{size[1]}"] = figures | flicker_figures(segmenter, pairs)
             light = light or by_light([(luma, score) for luma, score in parts if score.people])
         report[name] = next(iter(at.values())) | {"sizes": at, "light": light}
     return report
@@ -95,7 +95,7 @@ def final_class_report(
     return {name: evaluate_classes(network, info, one).report() for name, one in sets.items()}
 
 
-def steadiness(segmenter: Segments, pairs: Sequence[Pair]) -> Figures:
+def flicker_figures(segmenter: Segments, pairs: Sequence[Pair]) -> Figures:
     """The flicker along contours, where there are any: nothing for empty rooms. Raises DataError."""
     return {} if isinstance(pairs[0], Room) else flicker(segmenter, pairs)
 
@@ -139,7 +139,7 @@ def run_evaluate(
         for folder in sets:
             pairs = find_set(folder)
             parts = scores(by_network(segmenter), pairs, folder.name)
-            figures[str(folder)] = together([score for _, score in parts]).report() | steadiness(segmenter, pairs)
+            figures[str(folder)] = together([score for _, score in parts]).report() | flicker_figures(segmenter, pairs)
             if len(info.classes) > 1 and pairs[0].voc:
                 figures[str(folder)] |= of_classes(
                     network, replace(info, input_sizes=(nominal,)), folder, proposals=proposals

@@ -1,5 +1,5 @@
-"""Where a network fails, shown on the bundled sample, whose frames may be shown to everybody, spoilt as rooms and
-webcams spoil pictures.
+"""Where a network fails, shown on the bundled sample, whose frames may be shown to everybody, degraded as rooms and
+webcams degrade pictures.
 """
 
 from collections.abc import Callable
@@ -40,7 +40,7 @@ class Case:
 
 
 def run_fails(weights: Path, target: Path, sample: Path = SAMPLE) -> str:
-    """Write `target`, a picture of what the weights do with a spoilt frame of `sample`; a sentence on it. Raises
+    """Write `target`, a picture of what the weights do with a degraded frame of `sample`; a sentence on it. Raises
     DataError, WeightsError.
     """
     segmenter = load_segmenter(weights, engine="torch", device="cpu")
@@ -51,7 +51,7 @@ def run_fails(weights: Path, target: Path, sample: Path = SAMPLE) -> str:
         picture, mask = settled(segmenter, frame, case)
         strips.append((tiles(picture, mask), f"{case.words}   {judged(mask > 0.5, case.mask(person))}"))
     title = (
-        f"{weights.name} on a frame of {sample.name}, spoilt; IoU with its own mask of the frame as it is, moved alike"
+        f"{weights.name} on a frame of {sample.name}, degraded; IoU with the mask of the original frame, moved alike"
     )
     target.parent.mkdir(parents=True, exist_ok=True)
     sheet(strips, title, ("picture", "mask", "what stays sharp"), [(ROOM, "would be blurred")]).save(target, quality=90)

@@ -1,7 +1,7 @@
-"""How far a network comes that was taught labels read wrongly: `python -m training.measure.label_errors VOC/SPLIT`.
+"""The best score of a network trained on wrongly read labels: `python -m training.measure.label_errors VOC/SPLIT`.
 
-No network is trained. A perfect pupil gives back just what it was taught, so what it can score at most is the score of
-the wrong labels themselves, at DeconvNet's 224×224 and brought back to the picture's size.
+No network is trained. A perfect network reproduces its training labels, so its best score is that of the wrong labels
+themselves, at DeconvNet's 224×224 and brought back to the picture's size.
 """
 
 import io
@@ -66,7 +66,7 @@ WAYS: dict[str, Read] = {
 }
 
 
-def score_mistakes(pictures: list[VocPicture]) -> dict[str, dict[str, float]]:
+def score_label_errors(pictures: list[VocPicture]) -> dict[str, dict[str, float]]:
     """Way of reading → the figures of a network that learnt to give back exactly that. Raises DataError."""
     counts = {name: ClassConfusion(VOC_CLASSES) for name in WAYS}
     for picture in pictures:
@@ -85,7 +85,7 @@ def main(arguments: list[str]) -> int:
         print("segblur: python -m training.measure.label_errors takes one folder, VOC/SPLIT", file=sys.stderr)
         return 2
     try:
-        report = score_mistakes(load_voc(Path(arguments[0])).pictures)
+        report = score_label_errors(load_voc(Path(arguments[0])).pictures)
     except DataError as error:
         print(f"segblur: {error}", file=sys.stderr)
         return 1

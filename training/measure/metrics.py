@@ -247,5 +247,5 @@ def collapsed(figures: dict[str, float]) -> str:
         return ""
     return (
         f"the network takes {share:.1%} of the pixels for {name.removeprefix('predicted_')} and has learnt nothing "
-        "else so far; if it stays so, look at the labels and the learning rate"
+        "else so far; if that does not change, check the labels and the learning rate"
     )

@@ -59,7 +59,7 @@ def table(report: Figures) -> str:
     size = f" at {report['size'][0]}×{report['size'][1]}" if "size" in report else ""
     title = f"{report.get('weights') or report.get('predictions')}{size}"
     lines = measured(["set"], [([name], figures) for name, figures in sets.items()])
-    return "\n".join([title, "", *lines, *by_class(sets), "", " ".join([HOW, *far_how(sets.values())])])
+    return "\n".join([title, "", *lines, *by_class(sets), "", " ".join([HOW, *far_notes(sets.values())])])
 
 
 def measured(heads: Sequence[str], sets: Sequence[tuple[Sequence[str], Figures]]) -> list[str]:
@@ -71,7 +71,7 @@ def measured(heads: Sequence[str], sets: Sequence[tuple[Sequence[str], Figures]]
         own = titles.keys() - {"pictures"}
         told = [(words, shares(figures)) for words, figures in sets if own & figures.keys()]
         columns = [key for key in titles if any(key in figures for _, figures in told)]
-        rows = [[*words, *(tell(key, figures.get(key)) for key in columns)] for words, figures in told]
+        rows = [[*words, *(formatted(key, figures.get(key)) for key in columns)] for words, figures in told]
         if rows:
             grid = aligned([[*heads, *(titles[key] for key in columns)], *rows], words=len(heads))
             lines += [*([""] if lines else []), *grid]
@@ -85,7 +85,7 @@ def shares(figures: Figures) -> Figures:
     return figures | {"kept_share": figures["kept_pictures"] / max(1, figures["pictures"])}
 
 
-def far_how(sets: Iterable[Figures]) -> list[str]:
+def far_notes(sets: Iterable[Figures]) -> list[str]:
     """What stray, missing and kept parts are, where figures of them are told."""
     return [FAR_HOW] if any({"stray_rate", "kept_rate"} & figures.keys() for figures in sets) else []
 
@@ -94,12 +94,14 @@ def by_class(sets: Mapping[str, Figures]) -> list[str]:
     """Lines of a table of the IoU of each class, if any is told."""
     keys = list(dict.fromkeys(key for figures in sets.values() for key in figures if key.startswith(CLASS)))
     told = {name: figures for name, figures in sets.items() if any(key in figures for key in keys)}
-    rows = [[key.removeprefix(CLASS), *(tell("iou", figures.get(key)) for figures in told.values())] for key in keys]
+    rows = [
+        [key.removeprefix(CLASS), *(formatted("iou", figures.get(key)) for figures in told.values())] for key in keys
+    ]
     return ["", *aligned([["IoU of", *told], *rows]), "", CLASSES] if rows else []
 
 
-def tell(key: str, value: float | None) -> str:
-    """A figure as people read it: rates in per cent, flicker with four places, counts whole."""
+def formatted(key: str, value: float | None) -> str:
+    """A figure as text: rates in per cent, flicker with four places, counts whole."""
     if value is None:
         return ""
     if key.endswith("pictures"):

@@ -1,4 +1,4 @@
-"""What a run of training needs to go on where it was stopped."""
+"""Checkpoints: the state from which a run resumes."""
 
 import math
 from pathlib import Path
@@ -9,7 +9,7 @@ from torch import nn
 
 from training.errors import DataError
 
-# What may differ when a run goes on: how long, how often, and on what machine.
+# Settings that may differ when a run is resumed: how long, how often, on which machine.
 FREE = {"steps", "evaluate_every", "checkpoint_every", "threads", "workers", "device", "tensorboard", "thorough"}
 
 
@@ -22,7 +22,7 @@ def save_checkpoint(
     step: int,
     best: float,
 ) -> None:
-    """Everything that is needed to go on, written in one step."""
+    """Everything that is needed to resume, written atomically."""
     state = {
         "network": network.state_dict(),
         "average": average.state_dict(),
@@ -39,7 +39,7 @@ def save_checkpoint(
 def resume(
     path: Path, network: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer, training: dict[str, Any]
 ) -> tuple[int, float]:
-    """Step to go on from and best figure so far; 0 and minus infinity for a new run: the figure may be below 0. Raises
+    """Step to resume from and best figure so far; 0 and minus infinity for a new run: the figure may be below 0. Raises
     DataError where the run in that folder was another one.
     """
     if not path.exists():

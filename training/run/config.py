@@ -1,4 +1,4 @@
-"""What one training run is told: every field with its meaning and unit."""
+"""The settings of a training run: each with its meaning, range and unit."""
 
 import tomllib
 from pathlib import Path
@@ -40,7 +40,9 @@ class TrainConfig(BaseModel):
         description="sets to measure on, the first counting twice; a folder of pictures alone is of empty rooms",
     )
     terms: dict[str, str] = Field({}, description="set → licence or terms of its pictures, for the model card")
-    init: Path | None = Field(None, description="weights file to start from, as for fine-tuning; default: anew")
+    init: Path | None = Field(
+        None, description="weights file to start from, as for fine-tuning; default: random weights"
+    )
     width: float = Field(1.0, gt=0, le=1, description="deconvnet: share of the paper's channels")
     fc: Positive = Field(4096, description="deconvnet: channels of its two fully connected layers")
     vgg: Path | None = Field(None, description="deconvnet: torchvision's vgg16_bn .pth to start the encoder from")
@@ -64,24 +66,24 @@ class TrainConfig(BaseModel):
     weight_decay: float = Field(0.02, ge=0, description="of kernels only, not of biases and batch norms")
     ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights, which are the result")
     anchor: float = Field(
-        0.0, ge=0, lt=1, description="how far each step draws the weights back to those they started from"
+        0.0, ge=0, lt=1, description="share of the way by which each step pulls the weights back to the initial ones"
     )
     style: Literal["webcam", "natural"] = Field(
         "webcam",
-        description="people: pictures changed to what webcams make of them and set into rooms, or nearly as they are",
+        description="people: strong augmentation (webcam degradations, other rooms) or mild",
     )
     composited: float | None = Field(
-        None, ge=0, le=1, description="people: share of them that is set into other rooms; default: the style's"
+        None, ge=0, le=1, description="people: share that is composited into other rooms; default: the style's"
     )
     negatives: float | None = Field(
-        None, ge=0, le=1, description="people: share of the pictures that are rooms without any; default: the style's"
+        None, ge=0, le=1, description="people: share of the pictures that are empty rooms; default: the style's"
     )
     precision: Literal["bf16", "f32"] = Field(
-        "f32", description="people: type of the network's layers; bf16 is quick only where the device has units for it"
+        "f32", description="people: type of the network's layers; bf16 is faster only on devices with hardware for it"
     )
     seed: int = Field(0, ge=0, description="of weights, order and augmentation")
     threads: Positive = Field(1, description="CPU threads of the network; workers come on top")
-    workers: int = Field(1, ge=0, description="processes that prepare batches")
+    workers: int = Field(1, ge=0, description="worker processes that prepare batches")
     prepare: Literal["workers", "device"] = Field(
         "workers",
         description="people: where batches are prepared: by worker processes, or on the device that trains, which then "
@@ -89,9 +91,9 @@ class TrainConfig(BaseModel):
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="cpu, cuda, or auto")
     evaluate_every: Positive = Field(2_000, description="steps between measurements on the validation sets")
-    thorough: bool = Field(True, description="at the end, measure at every input size, and show the worst pictures")
+    thorough: bool = Field(True, description="at the end, measure at every input size and write contact sheets")
     checkpoint_every: Positive = Field(500, description="steps between checkpoints to resume from")
-    tensorboard: bool = Field(False, description="also write events for TensorBoard, which must be installed")
+    tensorboard: bool = Field(False, description="also write TensorBoard events (needs tensorboard)")
 
 
 def read_recipe(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a run of training tells as it goes: a line, rows of figures, events for TensorBoard."""
+"""The log of a run: a line for each measurement, rows of metrics.csv, TensorBoard events."""
 
 import csv
 import re
@@ -19,7 +19,7 @@ OF_A_CLASS = re.compile(r"(iou|predicted)_")
 
 @contextmanager
 def events(config: TrainConfig, group: Group) -> Iterator[Callable[[int, dict[str, Tensor], Report], None]]:
-    """What notes the figures of a step for TensorBoard, or nothing. Raises DataError where it is not installed."""
+    """Writes the figures of a step for TensorBoard, or does nothing. Raises DataError where it is not installed."""
     if not (config.tensorboard and group.leads):
         yield lambda step, loss, report: None
         return
@@ -50,9 +50,9 @@ def summary(report: Report) -> str:
 
 
 def collapse(report: Report) -> str:
-    """A warning on a line of its own where the network takes everything for background: an accuracy hides it."""
+    """A warning on a line of its own where the network predicts background everywhere, which accuracy hides."""
     for name, part in report.items():
-        nobody = "the network finds nobody at all so far" if part.get("iou") == 0 else ""
+        nobody = "the network finds no person at all so far" if part.get("iou") == 0 else ""
         if sentence := collapsed(part) or nobody:
             return f"\n{name}: {sentence}"
     return ""

@@ -1,5 +1,5 @@
-"""One training run, from top to bottom. Interrupted with Ctrl-C or killed, it goes on from its last checkpoint
-to the same result: batch number `step` is a pure function of data, seed and step.
+"""One training run, from top to bottom. Interrupted with Ctrl-C or killed, it resumes from its last checkpoint
+with the same result: batch number `step` is a pure function of data, seed and step.
 """
 
 import json
@@ -37,7 +37,7 @@ LOOK = 50  # steps between looks at the loss: each look waits for the GPU
 
 
 def train(config: TrainConfig) -> Path:
-    """Run, or go on with, the training that `config` describes; the path of the best weights. Under torchrun every
+    """Run or resume the training that `config` describes; the path of the best weights. Under torchrun every
     process calls this, and the first measures and writes. Raises DataError, WeightsError.
     """
     with join(config.device) as group:
@@ -89,8 +89,8 @@ def run(config: TrainConfig, group: Group) -> Path:
             generator = torch.Generator().manual_seed((config.seed * 1_000_003 + step) * group.world + group.rank)
             images, labels = (part.to(group.device, non_blocking=True) for part in (images, labels))
             loss = train_step(shared, task, images, labels, optimiser, generator)
-            draw_back(network, anchors, config.anchor)
-            follow(average, network, config.ema if step > 1 else 0.0)
+            pull_to_anchors(network, anchors, config.anchor)
+            update_average(average, network, config.ema if step > 1 else 0.0)
             finite = loss["total"].isfinite() & loss["gradient"].isfinite()
             broken = broken.minimum(torch.where(finite, math.inf, float(step)))
             last = step == config.steps
@@ -114,7 +114,7 @@ def run(config: TrainConfig, group: Group) -> Path:
             if group.leads and (saves or stop):
                 save_checkpoint(checkpoint, network, average, optimiser, training, step, best)
             if stop:
-                progress.write(f"stopped after step {step}; the same command goes on from there")
+                progress.write(f"stopped after step {step}; the same command resumes from there")
                 raise KeyboardInterrupt
     if group.leads and config.thorough:
         measure_fully(best_path, task, config.out)
@@ -138,7 +138,7 @@ class Pace:
             (self.config.out / "pace.json").write_text(json.dumps({"pictures_per_second": round(rate, 1)}))
 
 
-def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
+def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
     """Bring the average's weights and statistics towards the network's, in place (Polyak and Juditsky 1992). With a
     decay of 0 they are the network's.
     """
@@ -151,7 +151,7 @@ def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
 
 
 @torch.no_grad()
-def draw_back(network: nn.Module, anchors: list[Tensor], share: float) -> None:
+def pull_to_anchors(network: nn.Module, anchors: list[Tensor], share: float) -> None:
     """Bring the network's weights that share of the way to `anchors`, in place: where there are few pictures to learn
     from, what it knew before is kept (Li et al. 2018, L2-SP, §3.1).
     """

@@ -42,7 +42,7 @@ def voc_task(config: TrainConfig, start: WeightsInfo | None, rank: int, world: i
     sets = [(load_voc(config.data / name), weight) for name, weight in config.sets.items()]
     validation = {name: load_voc(config.data / name) for name in config.validation}
     if rank == 0:
-        remark(sets, validation)
+        warn_about_data(sets, validation)
     weights = median_frequency(pixels_of(sets).tolist()) if config.class_weights else None
     batches = VocBatches(sets, config.stage, size, config.batch, config.steps, config.seed, config.anneal, rank, world)
     files = [path for one in (*(one for one, _ in sets), *validation.values()) for path in one.files]
@@ -67,18 +67,19 @@ def new_info(config: TrainConfig) -> WeightsInfo:
     return WeightsInfo(config.network, kind, VOC_CLASSES, (size,), IMAGENET_MEAN, IMAGENET_STD)
 
 
-def remark(sets: list[tuple[VocSet, float]], validation: dict[str, VocSet]) -> None:
-    """Say on stderr what is not wrong, but should be known before hours are spent."""
+def warn_about_data(sets: list[tuple[VocSet, float]], validation: dict[str, VocSet]) -> None:
+    """Warn on stderr of classes without pixels and of pictures in both sets."""
     if absent := [name for name, count in zip(VOC_CLASSES, pixels_of(sets), strict=True) if not count]:
         print(f"no picture to train on shows {', '.join(absent)}: the network can't learn them", file=sys.stderr)
     trained = {picture.name for one, _ in sets for picture in one.pictures}
     for name, one in validation.items():
         if both := trained & {picture.name for picture in one.pictures}:
-            print(f"{name} shares {len(both)} of its pictures with those to train on: it will flatter", file=sys.stderr)
-        if absent := one.absent():
             print(
-                f"{name} shows no {', '.join(absent)}: they have no figures, and no part in the mean", file=sys.stderr
+                f"{name} shares {len(both)} of its pictures with those to train on: its figures will be too high",
+                file=sys.stderr,
             )
+        if absent := one.absent():
+            print(f"{name} shows no {', '.join(absent)}: they have no figures and are not in the mean", file=sys.stderr)
 
 
 def pixels_of(sets: list[tuple[VocSet, float]]) -> NDArray[Any]:

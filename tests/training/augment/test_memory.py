@@ -5,7 +5,7 @@ import torch
 
 from segnet.configs import LightConfig
 from segnet.light import LightNet
-from training.augment.memory import Motion, draw_motion, previous_masks, spoilt, trailing
+from training.augment.memory import Motion, corrupted, draw_motion, previous_masks, trailing
 
 
 def moving(down, right, rows=100, columns=100):
@@ -23,9 +23,9 @@ def test_previous_masks_are_unknown_the_networks_own_or_spoilt_and_only_the_seco
     assert 2 < int(still.sum()) < 30
     assert not (fresh & still).any()
     own = torch.sigmoid(network.eval()(x, torch.full_like(x[:, :1], 0.5))[0])
-    spoilt = ((masks == 0) | (masks == 1)).flatten(1).any(1)
-    assert spoilt.any()
-    assert not (spoilt & still).any()
+    corrupted = ((masks == 0) | (masks == 1)).flatten(1).any(1)
+    assert corrupted.any()
+    assert not (corrupted & still).any()
     assert float((masks[still] - own[still]).detach().abs().mean()) < 0.1
     assert masks.min() >= 0
     assert masks.max() <= 1
@@ -77,8 +77,8 @@ def test_motions_are_drawn_within_their_reach_on_one_side_or_everywhere_and_not_
 
 def test_wrong_masks_are_anothers_nobodys_everybodys_or_have_a_patch_and_the_others_stay():
     masks = torch.linspace(0.2, 0.8, 400).view(400, 1, 1, 1).expand(-1, 1, 12, 15)
-    here, misled = torch.arange(400), torch.arange(400) >= 100
-    wrong = spoilt(masks, here, misled, torch.Generator().manual_seed(0))
+    here, corrupt = torch.arange(400), torch.arange(400) >= 100
+    wrong = corrupted(masks, here, corrupt, torch.Generator().manual_seed(0))
     assert torch.equal(wrong[:100], masks[:100])
     others = (wrong[100:] == masks[99:-1]).flatten(1).all(1)
     nobody, everybody = ((wrong[100:] == value).flatten(1).all(1) for value in (0, 1))

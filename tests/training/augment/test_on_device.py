@@ -14,7 +14,7 @@ from training.augment import opencv
 from training.augment import tensors as lens
 from training.augment.batches import Album, Batches, Index, load_album
 from training.augment.draws import BARS, LENS, PLAIN, ROOM, draw, outline
-from training.augment.gallery import crop, hang
+from training.augment.gallery import crop, make_gallery
 from training.augment.memory import previous_masks
 from training.augment.on_device import DeviceBatches, augment, on_device
 from vcam.media.yuv import to_bgr
@@ -42,7 +42,9 @@ def album(sample, segmenter):
 
 @pytest.fixture(scope="module")
 def galleries(album):
-    return hang(album.people, CPU), hang([opencv.Picture(r, np.zeros(r.shape[:2], np.uint8)) for r in album.rooms], CPU)
+    return make_gallery(album.people, CPU), make_gallery(
+        [opencv.Picture(r, np.zeros(r.shape[:2], np.uint8)) for r in album.rooms], CPU
+    )
 
 
 def nothing_but(album, **changes):
@@ -198,7 +200,7 @@ def test_a_batch_depends_on_its_number_and_the_seed_alone_and_processes_share_it
 
 def test_void_is_kept_in_masks_and_is_no_hole_in_who_is_cut_out():
     mask = np.full((64, 64), 128, np.uint8)
-    gallery = hang([opencv.Picture(np.zeros((64, 64, 3), np.uint8), mask)], CPU)
+    gallery = make_gallery([opencv.Picture(np.zeros((64, 64, 3), np.uint8), mask)], CPU)
     middle = torch.tensor([[[0.5, 0, 8], [0, 0.5, 8]]])
     assert set(crop(gallery, torch.tensor([0]), middle, (64, 64))[0, 3].unique().tolist()) == {128}
     assert ROOM == 0  # what on_device's zeros mean

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from training.augment.draws import BARS, LENS, PLAIN, ROOM, affine, draw, outline, touches_only_below
-from training.augment.opencv import augment, no_scene
+from training.augment.opencv import augment, synthetic_scene
 from training.data.pictures import Picture
 
 ROOMS = np.array([[300, 200]])
@@ -55,8 +55,8 @@ def test_nobody_is_where_nobody_was_drawn():
 
 def test_what_a_webcam_shows_without_a_scene_is_bars_a_covered_lens_or_a_plain_area():
     draws = drawn(a_person(), (64, 48), 3000)
-    kinds = {kind: [no_scene(draws.each(n), (64, 48)) for n in np.flatnonzero(draws.scene == kind)[:9]] for kind in
-             (BARS, LENS, PLAIN)}  # fmt: skip
+    numbers = {kind: np.flatnonzero(draws.scene == kind)[:9] for kind in (BARS, LENS, PLAIN)}
+    kinds = {kind: [synthetic_scene(draws.each(n), (64, 48)) for n in some] for kind, some in numbers.items()}
     assert {picture.shape for pictures in kinds.values() for picture in pictures} == {(48, 64, 3)}
     assert all(picture.max() < 30 for picture in kinds[LENS])
     assert all(len(np.unique(picture.reshape(-1, 3), axis=0)) <= 18 for picture in kinds[BARS])

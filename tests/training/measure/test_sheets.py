@@ -10,10 +10,10 @@ from training.measure.sheets import write_sheets
 
 
 def test_sheets_show_the_worst_and_the_best_first(discs, tmp_path):
-    spoilt = find_pairs(discs)[4].name
+    corrupted = find_pairs(discs)[4].name
 
     def find(seen):
-        return np.zeros(seen.truth.shape, np.float32) if seen.name == spoilt else seen.truth.astype(np.float32)
+        return np.zeros(seen.truth.shape, np.float32) if seen.name == corrupted else seen.truth.astype(np.float32)
 
     measured = [score for _, score in scores(find, find_pairs(discs))]
     worst, best = write_sheets(find, find_pairs(discs), measured, tmp_path / "sheets", "val/discs")

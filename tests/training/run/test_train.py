@@ -2,10 +2,13 @@
 
 import json
 import os
+import shutil
 import signal
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from segnet.weights import digest, load_weights
 from training.errors import DataError
@@ -21,6 +24,16 @@ def config(data, out, **changes):
         "warmup": 2, "workers": 0, "evaluate_every": 6, "checkpoint_every": 2, "device": "cpu", "ema": 0.5,
     }  # fmt: skip
     return TrainConfig(**(values | changes))
+
+
+@pytest.mark.parametrize("name", ["train/discs", "val/discs"])
+def test_masks_to_train_on_and_to_measure_on_are_checked_before_the_first_step(data, tmp_path, monkeypatch, name):
+    shutil.copytree(data, tmp_path / "data")
+    path = tmp_path / "data" / name / "masks/3.png"
+    Image.fromarray(np.asarray(Image.open(path)) // 255).save(path)  # 0 and 1, among masks of 0 and 255
+    monkeypatch.setattr(run, "train_step", None)
+    with pytest.raises(DataError, match=r"discs/masks hold 0, 1, 255|3\.png shows nobody: its highest value is 1"):
+        run.train(config(tmp_path / "data", tmp_path / "out"))
 
 
 def test_the_rate_rises_stays_and_falls_to_nothing(tmp_path):
@@ -93,7 +106,7 @@ def test_a_run_never_overwrites_the_results_of_another(data, tmp_path):
 def test_a_network_that_takes_everything_for_background_is_told_of(tmp_path):
     said = run.collapse({"val": {"predicted_background": 0.995, "miou": 0.035, "accuracy": 0.73}})
     assert "99.5% of the pixels for background" in said
-    assert "finds nobody" in run.collapse({"val": {"iou": 0.0}})
+    assert "finds no person" in run.collapse({"val": {"iou": 0.0}})
     assert run.collapse({"val": {"predicted_background": 0.9, "accuracy": 0.8}, "other": {"iou": 0.7}}) == ""
 
 
@@ -154,10 +167,10 @@ def test_the_average_starts_at_the_network_and_follows_it_also_in_what_is_counte
     network, average = torch.nn.BatchNorm1d(2), torch.nn.BatchNorm1d(2)
     network.load_state_dict(network.state_dict() | {"weight": torch.tensor([3.0, 5.0]),
                                                     "num_batches_tracked": torch.tensor(7)})  # fmt: skip
-    run.follow(average, network, 0.75)
+    run.update_average(average, network, 0.75)
     assert average.weight.tolist() == [1.5, 2.0]
     assert int(average.num_batches_tracked) == 7
-    run.follow(average, network, 0.0)
+    run.update_average(average, network, 0.0)
     assert average.weight.tolist() == [3.0, 5.0]
 
 
