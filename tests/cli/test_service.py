@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.cli.test_main import one_sentence, segblur
-from tests.service.test_service import Running, at_home, until, weights  # noqa: F401 - fixtures
+from tests.helpers.running import Running, at_home, until, weights  # noqa: F401 - fixtures
 from vcam.control import client
 from vcam.settings import config_path
 
@@ -82,7 +82,7 @@ def test_weights_are_set_by_a_path_that_holds_everywhere(tmp_path, monkeypatch):
     assert tomllib.loads(config_path().read_text()) == {"network": {}}
 
 
-def test_weights_by_a_relative_path_and_their_list(weights, tmp_path, monkeypatch):  # noqa: F811
+def test_weights_by_a_relative_path_and_their_list(weights, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", os.environ["PYTHONPATH"])
     with Running() as running:

@@ -6,10 +6,10 @@ import sys
 
 import cv2
 import pytest
-from vcam.media.files import SAMPLE, VideoFile
 
 from tests.cli.test_main import one_sentence, segblur
-from tests.media.test_files import picture
+from tests.helpers.files import picture
+from vcam.media.films import SAMPLE, VideoFile
 from vcam.system.atomic_write import LONGEST_NAME
 
 COMMANDS = {

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from tests.helpers.keepers import PATIENCE
-from tests.service.test_service import Running, at_home  # noqa: F401 - a fixture
+from tests.helpers.running import Running, at_home  # noqa: F401 - a fixture
 from vcam.control import client
 from vcam.service.supervisor import visible
 from vcam.settings import Settings, fields

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from tests.cli.test_main import segblur
-from tests.service.test_service import Running, at_home, file, until  # noqa: F401 - fixtures
+from tests.helpers.running import Running, at_home, file, until  # noqa: F401 - fixtures
 from vcam.control import client
 from vcam.frame import planes
 from vcam.media.films import SAMPLE, VideoFile
