@@ -95,7 +95,7 @@ def parsers(names: Iterable[str]) -> tuple[Parser, dict[str, Parser]]:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="store_true", help="print the version")
-    commands = top.add_subparsers(title="commands", metavar="")
+    commands = top.add_subparsers(title="commands", metavar="", prog="segblur")
     for file in dict.fromkeys(COMMANDS[name] for name in names):
         import_module(f"vcam.cli.{file}").add(commands)
     return top, commands.choices
