@@ -57,7 +57,7 @@ class Here:
 
     def __init__(self):
         self.load, self.told, self.tellers = Loader(), [], set()
-        self.networks = Networks(OLD, self.load, self.hear)
+        self.networks = Networks(OLD, self.load, self.on_update)
 
     def on_update(self, fact):
         assert fact.keys() == {"swap"}
