@@ -129,7 +129,7 @@ def test_an_engine_that_fails_only_at_the_outputs_size_is_one_sentence(monkeypat
 
 
 def test_weights_that_are_not_there_are_refused_with_the_path(here):
-    networks = Networks(OLD, lambda settings: load_checked(settings, OutputSettings()), here.hear)
+    networks = Networks(OLD, lambda settings: load_checked(settings, OutputSettings()), here.on_update)
     networks.request(NetworkSettings(weights=Path("/none.safetensors")))
     networks._loading.thread.join(60)
     networks.current()
