@@ -74,7 +74,8 @@ def test_an_export_for_openvino_gives_the_services_mask(tmp_path):
 
 @pytest.mark.parametrize("installed", [True, False])
 def test_an_export_as_onnx_gives_the_services_mask_in_another_runtime(tmp_path, monkeypatch, installed):
-    onnxruntime = pytest.importorskip("onnxruntime")
+    import onnxruntime
+
     if not installed:
         monkeypatch.setitem(sys.modules, "onnx", None)  # nobody needs the package onnx
         monkeypatch.setattr("training.convert.onnx_file.find_spec", lambda name: None)
@@ -93,7 +94,8 @@ def test_an_export_as_onnx_gives_the_services_mask_in_another_runtime(tmp_path, 
 
 
 def test_networks_without_a_past_are_written_as_onnx_too(tmp_path):
-    onnxruntime = pytest.importorskip("onnxruntime")
+    import onnxruntime
+
     info = WeightsInfo("deconvnet", DeconvConfig(width=0.05, fc=8), VOC_CLASSES, ((224, 224),))
     save_weights(tmp_path / "w.safetensors", build(info).state_dict(), info)
     run_export(tmp_path / "w.safetensors", tmp_path / "net.onnx")
