@@ -187,7 +187,7 @@ TRAINING_MISTAKES = {
     "evaluate nowhere": "nowhere/images holds no pictures",
     "evaluate nowhere --weights missing.safetensors": "there is no weights file missing.safetensors",
     "export missing.pth out.safetensors --name lraspp_mobilenet_v3_large": "missing.pth",
-    "export missing.safetensors out.onnx": "its name must end with .safetensors or .xml",
+    "export missing.safetensors out.tflite": "its name must end with .safetensors, .xml or .onnx",
     "split nowhere --by x": "nowhere/images holds no pictures",
     "label nowhere out --teachers {}": "teachers: Dictionary should have at least 1 item",
     'label nowhere out --teachers {"a.onnx":0}': "teachers.a.onnx: Input should be greater than 0",

@@ -122,7 +122,7 @@ def test_the_result_is_written_where_it_is_wanted_and_nowhere_else(sample):
 
 
 def test_nobody_else_makes_a_safe_frame(sample):
-    with pytest.raises(TypeError, match="from nobody else"):
+    with pytest.raises(TypeError, match="from nothing else"):
         SafeFrame(sample[0].pixels, object())
     with pytest.raises((TypeError, ValueError)):
         dataclasses.replace(compose(sample[0], None, Blur(0.5)), pixels=sample[0].pixels)

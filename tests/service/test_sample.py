@@ -16,7 +16,7 @@ def test_segblur_camera_sample_brings_the_clip_live_with_its_room_blurred():
     config_path().parent.mkdir(parents=True)
     config_path().write_text('[camera]\ndevice = "/dev/video99"\n')
     running, seen = Running(), []
-    running.crew._command = WORKER
+    running.supervisor._command = WORKER
     look_at = running.device.send
     running.device.send = lambda frame: (seen.append(frame.pixels.copy()), look_at(frame))
     with running:
@@ -30,7 +30,7 @@ def test_segblur_camera_sample_brings_the_clip_live_with_its_room_blurred():
         client.ask("set", key="camera.device", value="sample")
         assert file()["camera"]["device"] == "sample"
         running.live()
-    until(lambda: all(worker.code() is not None for worker in running.crew._dying))
+    until(lambda: all(worker.code() is not None for worker in running.supervisor._dying))
     with VideoFile(SAMPLE) as video:
         raw = cv2.resize(planes(next(video.frames()))[0], (320, 240), interpolation=cv2.INTER_AREA)
     live = [pixels for pixels, kind in zip(seen, running.device.kinds, strict=True) if kind == "sharp"]

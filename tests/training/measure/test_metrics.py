@@ -79,8 +79,8 @@ def test_holes_and_leaks_are_those_of_looking_at_every_pixels_neighbours(seed, v
                 counts += [truth[row, column], truth[row, column] and not shown, not truth[row, column], 0]
                 counts[3] += not truth[row, column] and shown
     report = score.report()
-    assert report["hole_rate"] == round(counts[1] / max(1, counts[0]), 5)
-    assert report["leak_rate"] == round(counts[3] / max(1, counts[2]), 5)
+    assert report["hole_rate"] == pytest.approx(counts[1] / max(1, counts[0]), abs=1e-5)
+    assert report["leak_rate"] == pytest.approx(counts[3] / max(1, counts[2]), abs=1e-5)
 
 
 def test_a_hole_in_the_middle_counts_and_a_rough_contour_does_not():
