@@ -158,7 +158,7 @@ async def soak(frames, report):
             report(display.frames, samples[-1], staff.starts)
     state.stop()
     await asyncio.wait_for(task, 30)
-    service._disk.shutdown()
+    service.network._disk.shutdown()
     display.close()
     state.wakeup.close()
     return verdict(samples, frames, display)
