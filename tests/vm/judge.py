@@ -13,6 +13,7 @@ from frames import Frame
 from material import HEIGHT, WIDTH
 from sheet import draw_sheet
 
+SAME_TIME = ("non monotonically increasing dts", "Non-monotonic DTS")  # in FFmpeg's words
 LEAK = 1 / 20  # of the secret may be left, at most
 SHARP = 0.7  # of the person's fine detail must be left, at least
 FAULTS = 12  # ways in which the segmentation goes wrong: guest/faulty_service.py
@@ -69,7 +70,11 @@ def scenario_in_time(evidence: Evidence) -> None:
 def reader_undisturbed(evidence: Evidence) -> None:
     """The recording program ran from the first frame to the last without an error."""
     assert evidence.noted("main-recorded"), "it had ended by itself"
-    assert not evidence.text("main.log"), evidence.text("main.log")
+    # What the kernel shows by itself while nothing is written bears the time of the frame before.
+    errors = [
+        line for line in evidence.text("main.log").splitlines() if line and not any(part in line for part in SAME_TIME)
+    ]
+    assert not errors, errors
 
 
 def geometry(evidence: Evidence) -> None:

@@ -25,7 +25,7 @@ OUTPUT, MMAP, PROGRESSIVE = 2, 1, 1  # V4L2_BUF_TYPE_VIDEO_OUTPUT, V4L2_MEMORY_M
 # v4l2loopback's own controls, V4L2_CID_USER_BASE | 0xf000 and the next ones.
 KEEP_FORMAT, TIMEOUT, TIMEOUT_IMAGE = 0x0098F900, 0x0098F902, 0x0098F903
 YUV420 = b"YU12"
-SILENCE = 500  # milliseconds
+SILENCE = 800  # milliseconds
 
 
 class LoopbackWriter:
