@@ -31,11 +31,11 @@ from stage import (
 DUMP = (sys.executable, PROJECT / "tests/vm/guest/dump_ring.py", CAMERA)
 
 
-def reader_of_the_room() -> Recorder:
+def reader_of_the_room(name: str) -> Recorder:
     """A program that sees the room, which was asked for."""
     live()
     cut()
-    reader = Recorder("room")
+    reader = Recorder(name)
     ask("effect", effect="off")
     reader.wait("live", 12, 120)
     return reader
@@ -43,7 +43,7 @@ def reader_of_the_room() -> Recorder:
 
 def worker_stopped_when_the_room_is_to_be_hidden() -> None:
     """`effect blur` after `effect off` with the worker stopped: from the answer on no frame of the room is shown."""
-    reader, before = reader_of_the_room(), worker()
+    reader, before = reader_of_the_room("room-barrier"), worker()
     os.kill(before, signal.SIGSTOP)
     ask("effect", effect="blur")
     seen = reader.now().seen
@@ -58,7 +58,7 @@ def worker_stopped_when_the_room_is_to_be_hidden() -> None:
 
 def keeper_killed_while_the_room_is_shown() -> None:
     """Keeper killed after `effect off`: the next one overwrites all that the kernel still holds of the room."""
-    reader, before = reader_of_the_room(), keeper()
+    reader, before = reader_of_the_room("room-crash"), keeper()
     run(*DUMP, JOB / "ring-room.yuv")
     os.kill(before, signal.SIGKILL)
     until(lambda: keeper() not in (0, before) and unit("ActiveState") == "active", 60, "another keeper")
