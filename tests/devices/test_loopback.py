@@ -157,6 +157,17 @@ def test_a_second_camera_is_taken_by_its_number_whenever_it_is_there(kernel):
         output.close()
 
 
+def test_a_second_camera_that_another_program_holds_is_no_trouble_of_the_first(kernel, monkeypatch, caplog):
+    (kernel / "name").write_text("SegBlur Camera 2\n")
+    monkeypatch.setattr(Kernel, "refuses", "Device or resource busy")
+    second = open_outputs(SETTINGS)[1]
+    second.prime(FRAME, SILENCE)
+    second.check(FRAME)
+    assert (second.trouble, second.about()) == ("", None)
+    assert len(caplog.messages) == 1
+    assert "it seems to be in use by" in caplog.messages[0]
+
+
 def test_a_device_in_use_is_waited_for(kernel, monkeypatch):
     monkeypatch.setattr(Kernel, "refuses", "virtual camera output could not be started\nDevice or resource busy")
     output = loopback.Loopback("SegBlur Camera", SETTINGS)

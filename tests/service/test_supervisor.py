@@ -10,6 +10,7 @@ import pytest
 from tests.helpers.keepers import SETTINGS, command_of
 from vcam.service import supervisor
 from vcam.service.supervisor import Supervisor
+from vcam.settings import changed_look
 
 
 @pytest.fixture
@@ -18,6 +19,13 @@ def staff(monkeypatch):
     staff = Supervisor(SETTINGS, command_of("none", 10**9))
     yield staff
     staff.stop()
+
+
+def test_of_two_changes_at_once_the_first_decides_that_the_room_was_shown(staff):
+    for look in ({"effect": "off"}, {"effect": "blur"}, {"blur": 0.9}):
+        staff.tell(SETTINGS.model_copy(update={"look": changed_look(staff.settings.look, look)}))
+    assert staff.showed_room
+    assert staff.revision == 3
 
 
 def test_a_worker_is_not_blamed_for_a_silence_in_which_the_keeper_itself_was_frozen(staff):

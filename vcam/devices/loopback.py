@@ -64,14 +64,19 @@ class Loopback:
     """An output (see outputs.py): the v4l2loopback device of a label, whether it is there already or comes later."""
 
     def __init__(self, label: str, settings: OutputSettings, optional: bool = False) -> None:
-        """One that is `optional` is no trouble where there is no device of that label. Nothing is opened yet."""
-        self.label, self.trouble = label, ""
+        """One that is `optional` is no trouble where it can't be had. Nothing is opened yet."""
+        self.label, self._reason = label, ""
         self.readers: Readers = NO_READERS
         self._settings, self._optional = settings, optional
         self._path: Path | None = None
         self._camera: pyvirtualcam.Camera | None = None
         self._writer: LoopbackWriter | None = None
         self._silence: SafeFrame | None = None
+
+    @property
+    def trouble(self) -> str:
+        """See Output."""
+        return "" if self._optional else self._reason
 
     def prime(self, frame: SafeFrame, silence: SafeFrame) -> None:
         """See Output."""
@@ -92,9 +97,9 @@ class Loopback:
         except OutputError as error:
             self._wait(str(error))
             return
-        if self.trouble:
+        if self._reason:
             log.info("%s can be used now", self._path)
-        self.trouble = ""
+        self._reason = ""
         self.scrub(frame)  # a keeper that was killed may have left frames of the room in the kernel's memory
 
     def _opened(self, path: Path) -> pyvirtualcam.Camera:
@@ -132,9 +137,9 @@ class Loopback:
 
     def _wait(self, trouble: str) -> None:
         """Let go of the device, so that its module can be reloaded, and try again later; each reason is logged once."""
-        if trouble and trouble != self.trouble:
+        if trouble and trouble != self._reason:
             log.error("%s; trying again", trouble)
-        self.trouble = trouble
+        self._reason = trouble
         self.close()
 
     def send(self, frame: SafeFrame) -> None:
@@ -172,7 +177,7 @@ class Loopback:
 
     def about(self) -> dict[str, Any] | None:
         """See Output."""
-        if self._optional and self._path is None:
+        if self._optional and self._camera is None:
             return None
         readers = None if self.readers.how == "always" else int(self.readers.reading())
         size = [self._settings.width, self._settings.height]

@@ -1,5 +1,6 @@
 """Virtual cameras of every kind: what the service asks of one, and those that the settings ask for."""
 
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from vcam.devices.loopback import find_loopbacks
@@ -48,6 +49,11 @@ class Output(Protocol):
     def close(self) -> None:
         """Give it back."""
         ...
+
+
+def trouble_of(outputs: Iterable[Output]) -> str:
+    """Why one of them can't be written to; "" where all can."""
+    return next((output.trouble for output in outputs if output.trouble), "")
 
 
 def open_outputs(settings: OutputSettings) -> list[Output]:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from math import inf
 
-from vcam.devices.outputs import Output
+from vcam.devices.outputs import Output, trouble_of
 from vcam.frame import SafeFrame
 from vcam.service.frame_slots import Update
 
@@ -40,7 +40,7 @@ class Screen:
 
     def trouble(self) -> str:
         """Why one of them can't be written to; "" where all can."""
-        return next((output.trouble for output in self._outputs if output.trouble), "")
+        return trouble_of(self._outputs)
 
     def prime(self, frame: SafeFrame, silence: SafeFrame) -> None:
         """Make cameras of them that other programs list, and overwrite all that an earlier process left there."""

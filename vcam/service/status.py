@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from vcam.devices.outputs import Output
+from vcam.devices.outputs import Output, trouble_of
 from vcam.service.keeper import STARTING, State
 from vcam.service.screen import CHANGING, READY
 
@@ -27,11 +27,6 @@ def line(state: State, outputs: Sequence[Output]) -> str:
     """The line that `systemctl --user status segblur` shows."""
     word = summary(state, outputs)
     return f"{word}: {trouble_of(outputs) or state.sentence}" if word in ("trouble", "starting") else word
-
-
-def trouble_of(outputs: Sequence[Output]) -> str:
-    """Why an output can't be written to; "" where all can."""
-    return next((output.trouble for output in outputs if output.trouble), "")
 
 
 def status(state: State, outputs: Sequence[Output], facts: Mapping[str, Any]) -> dict[str, Any]:
