@@ -1,7 +1,6 @@
 """The bundled clip as a webcam, for demos and tests on machines without one."""
 
 import time
-from types import TracebackType
 from typing import Any, Self
 
 from vcam.devices.v4l2 import Device
@@ -60,12 +59,7 @@ class SampleCamera:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._frames.close()
 
 

@@ -6,7 +6,6 @@ from functools import partial
 from itertools import chain
 from threading import Condition, Event, Thread
 from time import monotonic
-from types import TracebackType
 from typing import Any, Self
 
 import cv2
@@ -143,12 +142,7 @@ class WebCamera:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
