@@ -1,4 +1,4 @@
-"""The names of what networks tell apart, and which of their outputs somebody wants kept."""
+"""Class names of networks, and which classes are to stay visible."""
 
 from collections.abc import Sequence
 

@@ -136,7 +136,7 @@ def serialized(graph: Any) -> Bytes:
     try:
         with TemporaryDirectory(prefix="segblur-", dir=SHARED if os.access(SHARED, os.W_OK) else None) as folder:
             # OpenVINO writes only to what has a name; this one leads to memory, so that no disk has to have room for
-            # it, and whoever is killed leaves nothing behind that takes any.
+            # it, and a killed process leaves no file that takes any.
             description, numbers = Path(folder) / "graph.xml", Path(folder) / "graph.bin"
             for name, file in zip((description, numbers), files, strict=True):
                 name.symlink_to(f"/proc/self/fd/{file}")

@@ -107,7 +107,7 @@ def folded(kernel: Array, tensors: Tensors, norm: str) -> tuple[Array, Array]:
     """
     parts = ("weight", "bias", "running_mean", "running_var")
     scale, shift, mean, variance = (tensors[f"{norm}.{part}"].astype(np.float64) for part in parts)
-    with np.errstate(all="ignore"):  # what is not finite is refused by whoever looks at the whole graph
+    with np.errstate(all="ignore"):  # what is not finite is refused by the check of the whole graph
         scale = scale / np.sqrt(variance + NORM_EPSILON)
         weight, bias = kernel * scale[:, None, None, None], shift - mean * scale
         return weight.astype(np.float32), bias.astype(np.float32)

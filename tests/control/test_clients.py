@@ -154,7 +154,7 @@ def test_who_was_told_to_leave_has_no_request_answered_any_more():
             client.reader.feed_data(b'{"segblur": 1, "do": "pause"}\n')  # it came at the same moment
             assert server.make_room([client])
             assert not server.make_room([client])
-            assert await server.hear(client) == b""
+            assert await server.receive_line(client) == b""
             assert json.loads(theirs.recv(999))["code"] == "full"
 
     asyncio.run(main())

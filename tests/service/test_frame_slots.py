@@ -132,8 +132,8 @@ def test_trouble_is_told_and_forgotten_with_the_next_frame(ends):
     sender.say("again")
     put(sender, 9)
     update = receiver.take()
-    assert (update.trouble, update.heard) == ("", True)
-    assert receiver.take().heard is False
+    assert (update.trouble, update.alive) == ("", True)
+    assert receiver.take().alive is False
 
 
 def test_facts_are_told_beside_frames_in_their_order(ends):

@@ -34,7 +34,7 @@ def test_a_worker_is_not_blamed_for_a_silence_in_which_the_keeper_itself_was_fro
         pass
     worker = staff.pid
     os.kill(worker, signal.SIGSTOP)
-    while staff.update(True, now).heard:
+    while staff.update(True, now).alive:
         pass
     now += 3600
     assert not staff.update(True, now).trouble

@@ -35,7 +35,7 @@ class Album:
 
 @dataclass(frozen=True)
 class Index:
-    """What must be known of the pictures to say what is made of them."""
+    """What the draws depend on: sizes, outlines and sampling weights of the pictures."""
 
     chances: NDArray[Any]  # float64 (people,), how often each is drawn; they add up to 1
     outlines: NDArray[Any]  # OUTLINE (people,)

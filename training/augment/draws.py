@@ -1,4 +1,4 @@
-"""What is drawn for the pictures of a batch: every chance and range of the augmentation, whoever carries it out, OpenCV
+"""What is drawn for the pictures of a batch: every probability and range of the augmentation, whether OpenCV applies it
 picture by picture (opencv.py) or the device that trains for all at once (on_device.py).
 """
 
@@ -61,7 +61,7 @@ class Draws:
 
 @dataclass(frozen=True)
 class Style:
-    """How far what a network is shown is from the pictures as they are: shares of pictures, and ranges."""
+    """Strength of the augmentation: shares of pictures, and ranges."""
 
     composited: float  # people moved into another room; the rest keep the seams of real pictures
     negatives: float  # rooms without any person
@@ -138,7 +138,7 @@ def draw(
 
 
 def at_chance(rng: Rng, n: int, chance: float, value: Array, otherwise: float = 0) -> Array:
-    """`value` (N,) in that share of the pictures."""
+    """`value` (N,) in that share of the pictures, 0 elsewhere."""
     return np.where(rng.random(n) < chance, value, np.asarray(otherwise, value.dtype))
 
 

@@ -80,7 +80,7 @@ def positions(matrices: Tensor, size: Size) -> tuple[Tensor, Tensor]:
 
 
 def mirrored(index: Tensor, length: Tensor) -> Tensor:
-    """Whole numbers brought into 0 to length - 1 by mirrors at both ends, which do not repeat the last pixel."""
+    """Integers reflected into 0 to length - 1 without repeating the border pixel (BORDER_REFLECT_101)."""
     period = (2 * (length - 1)).clamp(min=1)
     index = index.abs() % period
     return torch.minimum(index, period - index).clamp(max=length - 1)

@@ -1,4 +1,4 @@
-"""A batch of pictures through JPEG and back on any device: what an MJPEG webcam leaves of them, without the bytes."""
+"""JPEG's loss on a batch of pictures, on any device: colour conversion, DCT and quantisation, no entropy coding."""
 
 import math
 from functools import lru_cache

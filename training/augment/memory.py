@@ -1,4 +1,4 @@
-"""What the network is told of the frame before, while it is trained on single pictures."""
+"""Simulated previous masks for training on single pictures."""
 
 from dataclasses import dataclass
 
@@ -67,12 +67,12 @@ def previous_masks(network: nn.Module, x: Tensor, generator: torch.Generator) ->
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """The tensor on that device, without waiting for it."""
+    """The tensor on that device, copied asynchronously."""
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 def masks_of(network: nn.Module, x: Tensor) -> Tensor:
-    """The masks of first frames, as the network will give them in use, and without a trace in its batch norms."""
+    """The network's masks of first frames, in evaluation mode: batch norm statistics stay as they are."""
     training = network.training
     network.eval()
     logits, _ = network(x.contiguous(memory_format=torch.channels_last), torch.full_like(x[:, :1], UNKNOWN))
@@ -101,7 +101,7 @@ def trailing(masks: Tensor, motion: Motion, share: Tensor) -> Tensor:
 
 
 def corrupted(masks: Tensor, here: Tensor, corrupt: Tensor, generator: torch.Generator) -> Tensor:
-    """Masks number `here` (K,) of all, (N, 1, H, W), made wrong ones where `misled`, bool (K,)."""
+    """Masks `here` (K,) of all (N, 1, H, W), corrupted where `misled`, bool (K,)."""
     n, (height, width) = len(here), masks.shape[2:]
     numbers = [torch.randint(end, (n,), generator=generator) for end in (4, height, width)]
     everywhere = (torch.rand(n, generator=generator) < 0.3).long()

@@ -45,7 +45,7 @@ class DeviceBatches(Dataset[tuple[Tensor, Tensor]]):
 
 
 def on_device(draws: Draws, device: torch.device) -> Parts:
-    """Everything that was drawn, by one copy that nobody waits for."""
+    """All draws on the device, by one asynchronous copy."""
     arrays = {field.name: np.asarray(getattr(draws, field.name), np.float32) for field in fields(draws)}
     flat = torch.from_numpy(np.concatenate([array.ravel() for array in arrays.values()]))
     if device.type == "cuda":
@@ -58,7 +58,7 @@ def augment(
     people: Gallery, rooms: Gallery, draws: Draws, drawn: Parts, size: Size, noise: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Pictures float (N, 3, H, W) RGB and masks float (N, 1, H, W), whole numbers from 0 to 255. `draws`, on the host,
-    tells which pictures something is done to, so that nothing is done to the others and no device is waited for;
+    tells which pictures something is done to, so that nothing is done to the others and nothing waits for the device;
     `drawn` is the same on the device.
     """
     seen = crop(people, drawn["person"].long(), drawn["placed"], size, drawn["composited"] > 0)

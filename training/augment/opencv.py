@@ -1,4 +1,4 @@
-"""Paired augmentation: whatever moves a picture moves its mask; whatever a webcam does is done to the picture.
+"""Paired augmentation: geometry changes picture and mask alike, webcam effects the picture alone.
 
 Pure functions of their arguments: of what draws.py drew and, for noise, of the random generator that is
 passed in.
@@ -15,7 +15,7 @@ from training.data.pictures import Picture
 
 
 def augment(picture: Picture, room: NDArray[Any], drawn: Draws, size: Size, rng: Rng) -> Picture:
-    """A training picture of `size` from one person and, now and then, another room behind; or nobody at all. `drawn`
+    """A training picture of `size`: a person, sometimes before another room, or an empty room. `drawn`
     for this one picture.
     """
     if drawn.nobody:
@@ -62,7 +62,7 @@ def composite(picture: Picture, room: NDArray[Any], drawn: Draws) -> Picture:
 
 
 def inner(mask: NDArray[Any]) -> NDArray[Any]:
-    """A mask a little inside its contour, so that no rim of the old background comes along."""
+    """A mask a little inside its contour, so that no fringe of the old background is copied."""
     return np.asarray(cv2.erode(mask, np.ones((3, 3), np.uint8)))
 
 
@@ -82,7 +82,7 @@ def match_lighting(image: NDArray[Any], mask: NDArray[Any], room: NDArray[Any], 
 
 
 def add_side_light(image: NDArray[Any], drawn: Draws) -> NDArray[Any]:
-    """Now and then a gradient of light from one side, as of a window or a screen."""
+    """Sometimes a gradient of light from one side, as of a window or a screen."""
     if not drawn.light:
         return image
     height, width = image.shape[:2]
@@ -95,7 +95,7 @@ def add_side_light(image: NDArray[Any], drawn: Draws) -> NDArray[Any]:
 
 
 def webcam_effects(image: NDArray[Any], drawn: Draws, rng: Rng) -> NDArray[Any]:
-    """Exposure, white balance, blur, noise, small sensors, MJPEG: each now and then."""
+    """Exposure, white balance, blur, noise, small sensors, MJPEG: each with its own probability."""
     image = tone(image, drawn)
     if drawn.shrunk < 1:
         image = through_small_sensor(image, float(drawn.shrunk))

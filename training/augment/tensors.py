@@ -78,7 +78,7 @@ def through_small_sensor(images: Tensor, factor: Tensor) -> Tensor:
 
 
 def resize_matrix(length: int, factor: Tensor) -> Tensor:
-    """What `length` pixels are made of after a bilinear resize by `factor` (N,) and back: float (N, length, length)."""
+    """A bilinear resize of `length` pixels by `factor` (N,) and back, as a matrix: float (N, length, length)."""
     here, factor = torch.arange(length, device=factor.device), factor[:, None]
     count = (length * factor).round()  # as OpenCV has it, which still takes `factor` itself for the way there
     there = between((here + 0.5) / factor - 0.5, torch.full_like(count, length))
@@ -87,7 +87,7 @@ def resize_matrix(length: int, factor: Tensor) -> Tensor:
 
 
 def between(position: Tensor, count: Tensor) -> Tensor:
-    """How much of each of M pixels, the first `count` (N, 1) of which are there, is in samples at positions (N, M):
+    """Linear interpolation weights of M pixels, the first `count` (N, 1) of which exist, at positions (N, M):
     float (N, M, M).
     """
     position = position.clamp(min=0).minimum(count - 1)[:, :, None]

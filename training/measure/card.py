@@ -99,7 +99,7 @@ def seen(training: dict[str, Any]) -> str:
 
 
 def sources(training: dict[str, Any]) -> list[str]:
-    """A table of the sets that were drawn from and the terms of their pictures, as the run was told them."""
+    """A table of the training sets and the licences of their pictures, as recorded by the run."""
     terms: dict[str, str] = training["terms"]
     drawn: dict[str, float] = training.get("settings", {}).get("sets", {})
     names = list(dict.fromkeys([*drawn, *terms]))

@@ -38,7 +38,7 @@ def write_class_sheets(network: nn.Module, info: WeightsInfo, one: VocSet, folde
 
 
 def score(network: nn.Module, info: WeightsInfo, picture: VocPicture) -> float:
-    """Share of the objects' pixels that are told right, 1 where there are none."""
+    """Pixel accuracy within objects; 1 where there are none."""
     labels = picture.labels()
     objects = (labels > 0) & (labels != VOID)
     return float((predict_classes(network, info, picture)[objects] == labels[objects]).mean()) if objects.any() else 1.0

@@ -27,8 +27,8 @@ def evaluate_classes(network: nn.Module, info: WeightsInfo, one: VocSet, *, prop
 
 @torch.no_grad()
 def predict_classes(network: nn.Module, info: WeightsInfo, picture: VocPicture, *, proposals: bool = False) -> Pixels:
-    """Each pixel's likeliest class, uint8 (H, W), at the picture's own size: from one look at the whole picture at the
-    network's size, or, with `proposals`, from looks at many parts of it.
+    """Each pixel's likeliest class, uint8 (H, W), at the picture's own size: from one pass over the whole picture at
+    the network's size, or, with `proposals`, from a pass over each of many crops.
     """
     device, training = next(network.parameters()).device, network.training
     image = picture.image()

@@ -66,7 +66,7 @@ def by_light(parts: Sequence[tuple[float, Score]]) -> dict[str, Figures]:
 def final_report(
     make: Callable[[Size], Segments], sets: Mapping[str, Sequence[Pair]], sizes: Sequence[Size], folder: Path
 ) -> dict[str, Figures]:
-    """Everything that a weights file tells of itself, for its header: each set's figures at the first of `sizes`; under
+    """The figures that go into a weights file's header: each set's figures at the first of `sizes`; under
     "sizes" those at each size, with the flicker; under "light" those of thirds by light. Writes contact sheets, at the
     first size, into `folder`. Raises DataError.
     """

@@ -1,6 +1,4 @@
-"""Where a network fails, shown on the bundled sample, whose frames may be shown to everybody, degraded as rooms and
-webcams degrade pictures.
-"""
+"""Where a network fails, shown on frames of the bundled sample, degraded as rooms and webcams degrade pictures."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,13 +32,13 @@ class Case:
     expected: Move | None = None  # what becomes of the mask; default: what becomes of the picture
 
     def mask(self, plane: Mask) -> Mask:
-        """Where the person, bool (H, W), is to be found then."""
+        """The expected mask of the degraded picture, bool (H, W)."""
         moved: Mask = (self.expected or self.change)(plane.astype(np.uint8) * 255) > 127
         return moved
 
 
 def run_fails(weights: Path, target: Path, sample: Path = SAMPLE) -> str:
-    """Write `target`, a picture of what the weights do with a degraded frame of `sample`; a sentence on it. Raises
+    """Write `target`, a sheet of what the weights make of a degraded frame of `sample`; returns a summary. Raises
     DataError, WeightsError.
     """
     segmenter = load_segmenter(weights, engine="torch", device="cpu")
@@ -98,7 +96,7 @@ def judged(predicted: Mask, expected: Mask) -> str:
 
 
 def dark(frame: Pixels, rng: np.random.Generator) -> Pixels:
-    """White gives 40 photons a pixel, which the webcam makes up for by gain, with noise that is coarse in colour."""
+    """Shot noise of 40 photons a pixel at white, amplified by the webcam's gain, and coarse chroma noise."""
     photons = rng.poisson(40 * (frame / 255.0) ** 2.2)
     coarse = cv2.resize(rng.normal(0, 12, (frame.shape[0] // 4, frame.shape[1] // 4, 3)), frame.shape[1::-1])
     return np.clip(255 * (0.25 * photons / 40) ** (1 / 2.2) + coarse, 0, 255).astype(np.uint8)
@@ -110,7 +108,7 @@ def noisy(frame: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def glaring(plane: Pixels) -> Pixels:
-    """Against a window: what is bright turns white, what is dark black."""
+    """Backlight: highlights clip to white, shadows to black."""
     return np.asarray(np.clip((plane.astype(np.float32) - 90) * 2.6, 0, 255), np.uint8)
 
 
@@ -125,7 +123,7 @@ def part(left: int, top: int, width: int) -> Move:
 
 
 def far(plane: Pixels) -> Pixels:
-    """A quarter as large, with the room going on to the sides and above."""
+    """The person at a quarter of the size, the room extended to the sides and above."""
     height, width = plane.shape[:2]
     small = cv2.resize(plane, (width // 4, height // 4), interpolation=cv2.INTER_AREA)
     left = (width - width // 4) // 2
@@ -139,14 +137,14 @@ def turned(plane: Pixels) -> Pixels:
 
 
 def poster(frame: Pixels) -> Pixels:
-    """His own picture on the wall."""
+    """A poster of the same person on the wall."""
     page = frame.copy()
     page[100:316, 500:600] = cv2.resize(frame[60:480, 190:384], (100, 216), interpolation=cv2.INTER_AREA)
     return page
 
 
 def bars(frame: Pixels) -> Pixels:
-    """The test picture of a webcam."""
+    """A webcam's colour bars."""
     row = np.array([[192 * (n >> 1 & 1), 192 * (n >> 2 & 1), 192 * (n & 1)] for n in range(7, 0, -1)], np.uint8)
     return np.asarray(cv2.resize(row[None], frame.shape[1::-1], interpolation=cv2.INTER_NEAREST))
 

@@ -1,4 +1,4 @@
-"""How much a mask trembles while nothing moves but the camera's noise."""
+"""How much a mask flickers while nothing changes but the camera's noise."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -18,9 +18,9 @@ REACH = 5  # pixels either side of the true contour, at the network's size
 
 
 def flicker(segmenter: Segments, pairs: Sequence[Pair]) -> dict[str, float]:
-    """Mean |difference| of successive soft masks, 0 to 1, near the contours of still pictures. The first copy comes
-    without a past, each of the others with the mask of the copy before, as in the service. "flicker" is one mean over
-    all pixels and steps; "settled" that of the last SETTLED steps, when there is a past to hold on to.
+    """Mean |difference| of successive soft masks, 0 to 1, near the contours of still pictures. The first copy has
+    no previous mask, each later one that of the copy before, as in the service. "flicker" is one mean over
+    all pixels and steps; "settled" that of the last SETTLED steps, when the memory has settled.
     Raises DataError.
     """
     totals, count = np.zeros(COPIES - 1), 0

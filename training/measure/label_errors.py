@@ -50,7 +50,7 @@ def emptied(labels: Pixels) -> Pixels:
 
 
 def grey(colours: Pixels) -> Pixels:
-    """The palette's colours as grey values, which is what a reader for photographs makes of them."""
+    """The palette's colours as grey values, which is what an image decoder makes of them."""
     return np.asarray(cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY))
 
 
@@ -67,7 +67,7 @@ WAYS: dict[str, Read] = {
 
 
 def score_label_errors(pictures: list[VocPicture]) -> dict[str, dict[str, float]]:
-    """Way of reading → the figures of a network that learnt to give back exactly that. Raises DataError."""
+    """Way of reading → the figures of a network that reproduces exactly that. Raises DataError."""
     counts = {name: ClassConfusion(VOC_CLASSES) for name in WAYS}
     for picture in pictures:
         ids = picture.labels()

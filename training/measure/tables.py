@@ -86,7 +86,7 @@ def shares(figures: Figures) -> Figures:
 
 
 def far_notes(sets: Iterable[Figures]) -> list[str]:
-    """What stray, missing and kept parts are, where figures of them are told."""
+    """Definitions of stray, missing and kept parts, where the tables have such figures."""
     return [FAR_HOW] if any({"stray_rate", "kept_rate"} & figures.keys() for figures in sets) else []
 
 

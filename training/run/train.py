@@ -181,7 +181,7 @@ def measure_fully(path: Path, task: Task, out: Path) -> None:
 
 
 def prepare(config: TrainConfig, group: Group) -> tuple[Task, nn.Module, dict[str, Any]]:
-    """What is trained, on what, and, where it starts from weights, what these tell of themselves. Raises DataError,
+    """What is trained, on what, and the header of the weights that it starts from, if any. Raises DataError,
     WeightsError.
     """
     if config.network not in ARCHITECTURES:

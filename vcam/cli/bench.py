@@ -24,7 +24,7 @@ def add(commands: Commands) -> None:
     command.add_argument("--compare", action="store_true", help="beside it what most Python programs do, and ratios")
     how = command.add_mutually_exclusive_group()
     how.add_argument("--json", action="store_true", help="rows as JSON instead of tables")
-    how.add_argument("--markdown", action="store_true", help="a page that also tells of this machine")
+    how.add_argument("--markdown", action="store_true", help="a page that also describes this machine")
     add_settings(command, "output", "look", "framing", "network")
 
 

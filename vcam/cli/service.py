@@ -16,7 +16,7 @@ from vcam.control import client
 from vcam.errors import SettingsError
 
 EFFECTS = "blur, bokeh, pixelate, grey, dim, colour, picture or video; off shows the room"
-WITH_MORE = ("colour", "picture", "video")  # effects that a word may follow
+WITH_MORE = ("colour", "picture", "video")  # effects that take an argument
 FILES = ("look.picture", "look.video", "network.weights")  # settings that name one
 LOADING = 180.0  # seconds that the service may take to answer where a network has to be loaded
 
@@ -118,7 +118,7 @@ def resume(_arguments: argparse.Namespace) -> int:
 
 
 def effect(arguments: argparse.Namespace) -> int:
-    """For now. Raises SettingsError for a word too many or too few."""
+    """For now. Raises SettingsError for an argument too many or too few."""
     more = {}
     if arguments.more is not None:
         if arguments.effect not in WITH_MORE:

@@ -70,7 +70,7 @@ def read(path: Path) -> tuple[Path, str]:
 
 
 def edit(target: Path, path: Path, text: str, section: str, name: str, value: Any) -> None:
-    """Put the value into the text, see that it reads as wished, and replace the file by it. Raises SettingsError."""
+    """Put the value into the text, check that it reads back, and replace the file by it. Raises SettingsError."""
     mark = BYTE_ORDER_MARK if text.startswith(BYTE_ORDER_MARK) else ""
     text = text.removeprefix(mark)
     document, wanted = parse(text, path)

@@ -109,11 +109,11 @@ def take(listener: socket.socket) -> socket.socket | None:
 
 
 async def attend(client: Client, answer: Answer, watch: Watch) -> None:
-    """A client's whole visit: one request after the other, until it leaves or has to go."""
+    """Serve a client, one request after the other, until it disconnects or is turned away."""
     client.reader, client.writer = await asyncio.open_unix_connection(sock=client.link, limit=LONGEST)
     client.writer.transport.set_write_buffer_limits(high=0)  # so that `send` waits for all of a line to be taken
     try:
-        line = await hear(client)
+        line = await receive_line(client)
         while line:
             line = await converse(client, line, answer, watch)
     except TimeoutError:
@@ -125,20 +125,20 @@ async def attend(client: Client, answer: Answer, watch: Watch) -> None:
 
 
 async def converse(client: Client, line: bytes, answer: Answer, watch: Watch) -> bytes:
-    """Answer one request; what the client says next, nothing where it leaves. Raises OSError."""
+    """Answer one request; returns the client's next line, empty where it disconnects. Raises OSError."""
     try:
         request = parse(line)
     except BadRequestError as error:
         await send(client, refusal(str(error), error.code, error.number))
-        return await hear(client)
+        return await receive_line(client)
     watches = request.do == "watch"
     await send(client, await reply(request, answer, watch), idle=not watches)
     while watches:
         with suppress(TimeoutError):
             async with asyncio.timeout(request.arguments["every"]):
-                return await hear(client)
+                return await receive_line(client)
         await send(client, await reply(request, answer, watch), idle=False)
-    return await hear(client)
+    return await receive_line(client)
 
 
 async def reply(request: Request, answer: Answer, watch: Watch) -> bytes:
@@ -153,8 +153,8 @@ async def reply(request: Request, answer: Answer, watch: Watch) -> bytes:
         return refusal("internal error, see the journal", "internal", request.number)
 
 
-async def hear(client: Client) -> bytes:
-    """A client's next line; nothing where it has left or has to. Raises OSError."""
+async def receive_line(client: Client) -> bytes:
+    """A client's next line; empty where it has disconnected or must go. Raises OSError."""
     try:
         line = await client.reader.readline()
     except ValueError:

@@ -136,7 +136,7 @@ def box(image: NDArray[Any], reach: int) -> NDArray[Any]:
 
 def calm(luma: NDArray[Any], rows: NDArray[Any], columns: NDArray[Any], side: int) -> NDArray[Any]:
     """The luma of some blocks, uint8 (n, side, side), each pixel the mean of 3 × 3: or the camera's noise would make
-    the edge tremble.
+    the edge flicker.
     """
     # Only of the part of the picture that holds them, with the blocks beside it.
     top, left = max(0, rows.min() - 1), max(0, columns.min() - 1)

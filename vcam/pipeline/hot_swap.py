@@ -44,7 +44,7 @@ class Networks:
         self._load, self._tell = load, tell
         self._used = Loaded(settings, load(settings))
         self._before: Loaded | None = None  # what to return to, while the one in use is on trial
-        self._last_wish = settings
+        self._last_requested = settings
         self._wanted: NetworkSettings | None = None  # to be loaded, or being loaded
         self._loading: Loading | None = None
         self._hung: list[threading.Thread] = []
@@ -77,9 +77,9 @@ class Networks:
         """Load another network beside the one in use, as soon as the loading of one that is no longer wanted has
         ended. The same request again is nothing new.
         """
-        if settings == self._last_wish:
+        if settings == self._last_requested:
             return
-        self._last_wish = settings
+        self._last_requested = settings
         if settings == self._used.settings:
             self._wanted = None
             if self._used.good:

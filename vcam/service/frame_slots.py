@@ -44,7 +44,7 @@ class Update:
 
     frame: SafeFrame | None = None
     trouble: str = ""
-    heard: bool = False
+    alive: bool = False
     facts: tuple[dict[str, Any], ...] = ()  # what it knows: of the webcam, the network, its own times
     captured: float = 0.0  # time.monotonic() when the webcam's driver handed the frame's original over, in seconds
     dropped: int = 0  # frames that a newer one overtook
@@ -131,11 +131,11 @@ class Receiver:
         one is taken. Frames by settings of an earlier revision are left out. Raises DisconnectedError.
         """
         fresh: int | None = None
-        trouble, heard, dropped = "", False, 0
+        trouble, alive, dropped = "", False, 0
         when = patience = 0.0
         facts: tuple[dict[str, Any], ...] = ()
         for message in receive(self._link):
-            heard, patience = True, 0.0
+            alive, patience = True, 0.0
             if "say" in message:
                 trouble = str(message["say"])[:LONGEST_SENTENCE]
                 wanted = message.get("patience")
@@ -163,10 +163,10 @@ class Receiver:
             dropped += fresh is not None
             fresh, trouble, when = slot, "", captured
         if fresh is None:
-            return Update(None, trouble, heard, facts, dropped=dropped, patience=patience)
+            return Update(None, trouble, alive, facts, dropped=dropped, patience=patience)
         self._free(self._shown)
         self._shown = fresh
-        return Update(seal(self._slots[fresh]), trouble, heard, facts, when, dropped)
+        return Update(seal(self._slots[fresh]), trouble, alive, facts, when, dropped)
 
     def _free(self, slot: int | None) -> None:
         if slot is not None:
@@ -240,11 +240,11 @@ class Sender:
         send(self._link, {"frame": number, **facts})
 
     def tell(self, facts: dict[str, Any]) -> None:
-        """Tell the keeper something that its status is to know. Raises DisconnectedError."""
+        """Report facts for the keeper's status. Raises DisconnectedError."""
         send(self._link, {"tell": facts})
 
     def say(self, sentence: str, patience: float = 0.0) -> None:
-        """Tell the keeper of trouble, shown until the next frame; "" only says: still alive, and next heard of in
+        """Report trouble, shown until the next frame; "" only says that the worker is alive. The next message comes in
         `patience` seconds at the latest. Raises DisconnectedError.
         """
         send(self._link, {"say": sentence, "patience": patience})

@@ -15,7 +15,7 @@ log = logging.getLogger("segblur.keeper")
 # -P: no module of the folder that happens to be the current
 WORKER = (sys.executable, "-P", "-m", "vcam.service.worker")
 PARTING = 2.0  # seconds that a worker which has closed its connection may take to end, and to leave its exit code
-HUNG = 5.0  # after so long without a word the worker is killed
+HUNG = 5.0  # after so long without a message the worker is killed
 LOADING = 180.0  # the same before its first frame or trouble: importing torch from a cold disk takes its time
 BACK_OFF = (0.0, 0.5, 2.0, 5.0, 10.0)  # seconds before the next worker, by how many in a row never showed a frame
 FAREWELL = 0.2  # seconds that are given to one that is killed; it is looked at again later
@@ -163,7 +163,7 @@ class Worker:
         self.pid = self._process.pid
         self.spoke = self.lived = self._streams = False
         self.parting: tuple[str, float] | None = None  # why and when its connection ended
-        self._heard = self._turned = now
+        self._last_alive = self._turned = now
         self._patience = 0.0
         self.tell(settings, revision)
 
@@ -182,9 +182,9 @@ class Worker:
             self._link.want(wanted)
             self._streams = wanted
         update = self._link.take()
-        if update.heard or now - self._turned > HUNG:  # it was not silent if it was us who were away, as in a suspend
-            self._heard, self._patience = now, update.patience
-        elif now - self._heard > max(self._patience, HUNG if self.spoke else LOADING):
+        if update.alive or now - self._turned > HUNG:  # it was not silent if it was us who were away, as in a suspend
+            self._last_alive, self._patience = now, update.patience
+        elif now - self._last_alive > max(self._patience, HUNG if self.spoke else LOADING):
             raise DisconnectedError(SILENT)
         self._turned = now
         self.lived = self.lived or update.frame is not None

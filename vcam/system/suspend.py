@@ -43,7 +43,7 @@ async def follow(asleep: Callable[[bool], None], closed: Callable[[], bool]) -> 
         while True:
             lock = await delay(manager)
             try:
-                while not await heard(gone, news):
+                while not await next_signal(gone, news):
                     pass
                 asleep(True)
                 with suppress(TimeoutError):
@@ -54,7 +54,7 @@ async def follow(asleep: Callable[[bool], None], closed: Callable[[], bool]) -> 
                 if lock is not None:
                     os.close(lock)
             try:
-                while await heard(gone, news):
+                while await next_signal(gone, news):
                     pass
             finally:
                 asleep(False)  # also where the bus is gone: we are awake to see it
@@ -64,7 +64,7 @@ async def follow(asleep: Callable[[bool], None], closed: Callable[[], bool]) -> 
 
 async def delay(manager: Any) -> int | None:
     """A lock that keeps logind from sleeping while it is open; None where we may not have one, as without polkit: then
-    we hear of sleep all the same, but it does not wait for us.
+    the signal still comes, but sleep does not wait for us.
     """
     try:
         lock: int = await manager.call_inhibit("sleep", "SegBlur", "closes the webcam", "delay")
@@ -74,12 +74,12 @@ async def delay(manager: Any) -> int | None:
     return lock
 
 
-async def heard(gone: "asyncio.Future[None]", news: "asyncio.Queue[bool]") -> bool:
-    """The next thing that logind says. Raises EOFError where the bus is gone."""
-    said = asyncio.ensure_future(news.get())
-    both: set[asyncio.Future[Any]] = {gone, said}
+async def next_signal(gone: "asyncio.Future[None]", news: "asyncio.Queue[bool]") -> bool:
+    """The next PrepareForSleep signal. Raises EOFError where the bus is gone."""
+    signal_ = asyncio.ensure_future(news.get())
+    both: set[asyncio.Future[Any]] = {gone, signal_}
     await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-    if not said.done():
-        said.cancel()
+    if not signal_.done():
+        signal_.cancel()
         raise EOFError("the bus is gone") from gone.exception()
-    return said.result()
+    return signal_.result()
