@@ -153,8 +153,8 @@ def test_the_help_of_training_imports_nothing_that_takes_long():
 
 
 def test_the_keeper_and_what_it_needs_of_its_room_never_see_a_raw_frame():
-    for name in BLIND:
-        used = {module for module, _ in imports(modules("vcam")[f"vcam/service/{name}"])}
+    for name in (*(f"vcam/service/{name}" for name in BLIND), "vcam/devices/outputs", "vcam/devices/previews"):
+        used = {module for module, _ in imports(modules("vcam")[name])}
         raw = {"vcam.media.raw_frame", "vcam.devices.webcam", "vcam.devices.sample", "vcam.devices.cameras"}
         assert not used & {*raw, "cv2", "torch"}, name
 

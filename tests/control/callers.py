@@ -5,7 +5,7 @@ import json
 import logging
 import socket
 import threading
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import pytest
 
@@ -24,13 +24,14 @@ class Service:
     def __init__(self, path, answer=None, watch=status):
         self.path, self.answer, self.watch = path, answer or self.model, watch
         self.asked, self.failure = [], None
+        self.preview = nullcontext  # tests/service/test_preview.py has a real one
         self.ready, self.loop = threading.Event(), None
         self.thread = threading.Thread(target=lambda: asyncio.run(self._run()))
 
     async def _run(self):
         self.loop, self.over = asyncio.get_running_loop(), asyncio.Event()
         try:
-            async with serve(self.path, self.answer, self.watch):
+            async with serve(self.path, self.answer, self.watch, self.preview):
                 self.ready.set()
                 await self.over.wait()
             assert asyncio.all_tasks() == {asyncio.current_task()}

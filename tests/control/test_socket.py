@@ -50,7 +50,7 @@ def test_a_folder_that_was_open_is_closed(path):
 
 def refused(path, says):
     async def start():
-        async with serve(path, None, None):
+        async with serve(path, None, None, None):
             pytest.fail("it started")
 
     with pytest.raises(SegBlurError) as caught:
@@ -123,7 +123,7 @@ def test_the_socket_of_a_service_that_was_killed_is_replaced(path):
     code = (
         "import asyncio, sys; from pathlib import Path; from vcam.control.server import serve\n"
         "async def main():\n"
-        "    async with serve(Path(sys.argv[1]), None, None):\n"
+        "    async with serve(Path(sys.argv[1]), None, None, None):\n"
         "        print('ready', flush=True)\n"
         "        await asyncio.sleep(600)\n"
         "asyncio.run(main())"
@@ -140,7 +140,7 @@ def test_the_socket_of_a_service_that_was_killed_is_replaced(path):
 def test_of_many_that_start_at_once_exactly_one_serves(path):
     async def start(results, all_tried):
         try:
-            async with serve(path, None, None):
+            async with serve(path, None, None, None):
                 results.append("serves")
                 await all_tried.wait()
         except SegBlurError:
@@ -195,7 +195,7 @@ def test_while_the_machine_has_no_descriptor_left_the_loop_does_not_spin(path, m
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     async def main():
-        async with serve(path, None, None):
+        async with serve(path, None, None, None):
             with Caller(path):
                 for _ in range(50):
                     await asyncio.sleep(0)
@@ -207,7 +207,7 @@ def test_while_the_machine_has_no_descriptor_left_the_loop_does_not_spin(path, m
 
 def test_who_comes_in_while_the_service_stops_is_turned_away(path):
     async def main():
-        async with serve(path, None, None):
+        async with serve(path, None, None, None):
             caller = Caller(path)  # the kernel has taken the call, the loop not yet
         assert asyncio.all_tasks() == {asyncio.current_task()}
         return caller

@@ -31,6 +31,7 @@ class Device:
         self.readers = Readers()
 
     trouble = ""
+    lingers = True
 
     def prime(self, frame, silence):
         self.silence = silence
@@ -53,13 +54,12 @@ class Device:
     def send(self, frame):
         assert isinstance(frame, SafeFrame)
         now = monotonic()
-        y, u, _ = planes(frame.pixels)
+        y, _, _ = planes(frame.pixels)
         with self.changed:
             if self.last is not None:
                 self.gaps.append(now - self.last)
             self.last = now
-            flat = int(u.max()) - int(u.min()) == 0
-            self.kinds.append("placeholder" if flat else "sharp" if sharpness(y) > 4 else "blurred")
+            self.kinds.append(kind(frame.pixels))
             self.secrets.append(secret_of(y))
             self.changed.notify_all()
 
@@ -69,7 +69,15 @@ class Device:
 
     def runs(self):
         """The kinds in order, repetitions left out."""
-        return [kind for kind, before in zip(self.kinds, [None, *self.kinds], strict=False) if kind != before]
+        return [now for now, before in zip(self.kinds, [None, *self.kinds], strict=False) if now != before]
+
+
+def kind(pixels):
+    """What an I420 picture is: placeholder, sharp (of the person) or blurred."""
+    y, u, _ = planes(pixels)
+    if int(u.max()) == int(u.min()):
+        return "placeholder"
+    return "sharp" if sharpness(y) > 4 else "blurred"
 
 
 def sharpness(luma):

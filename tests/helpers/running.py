@@ -12,6 +12,7 @@ import pytest
 from tests.helpers.keepers import PATIENCE, Device, command_of, safe
 from vcam.control import client, server
 from vcam.control.protocol import socket_path
+from vcam.devices.previews import Previews
 from vcam.errors import SegBlurError
 from vcam.service import keeper, weights_trial
 from vcam.service.service import Service
@@ -30,6 +31,7 @@ class Running:
         self.state = keeper.State(self.settings)
         self.supervisor = Supervisor(self.settings, command_of("none", 10**9))
         self.device = Device()
+        self.previews = Previews(self.settings.output)
         self.failure = None
         self.ready = threading.Event()
         self.thread = threading.Thread(target=lambda: asyncio.run(self.run()))
@@ -37,12 +39,14 @@ class Running:
     async def run(self):
         try:
             async with AsyncExitStack() as stack:
-                self.service = Service(self.state, self.supervisor, [self.device], SIZE)
-                await stack.enter_async_context(server.serve(socket_path(), self.service.answer, self.service.status))
+                outputs = [self.device, self.previews]
+                self.service = service = Service(self.state, self.supervisor, outputs, self.previews, SIZE)
+                requests = server.serve(socket_path(), service.answer, service.status, service.preview)
+                await stack.enter_async_context(requests)
                 await self.service.network.begin()
                 stack.callback(asyncio.ensure_future(self.service.network.watch()).cancel)
                 self.ready.set()
-                await keeper.keep(self.state, [self.device], self.supervisor, self.service)
+                await keeper.keep(self.state, outputs, self.supervisor, self.service)
         except SegBlurError as error:
             self.failure = error
         finally:

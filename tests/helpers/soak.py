@@ -20,6 +20,7 @@ from pathlib import Path
 from time import monotonic
 
 from tests.helpers.faulty_worker import Box, paint_secret, secret_of
+from vcam.devices.previews import Previews
 from vcam.devices.v4l2 import Device
 from vcam.errors import CameraLostError
 from vcam.frame import planes
@@ -75,7 +76,7 @@ class QuickCamera:
 class Display:
     """A virtual camera that looks at some of its frames; its readers come and go."""
 
-    trouble, how = "", "event"
+    trouble, how, lingers = "", "event", True
 
     def __init__(self):
         self.readers, self.present = self, True
@@ -132,8 +133,9 @@ async def soak(frames, report):
     state = State(SETTINGS)
     staff = supervisor.Supervisor(SETTINGS, [sys.executable, "-m", "tests.helpers.soak", "worker"])
     display = Display()
-    service = Service(state, staff, [display], {})
-    task = asyncio.ensure_future(keep(state, [display], staff, service))
+    previews = Previews(SETTINGS.output)
+    service = Service(state, staff, [display, previews], previews, {})
+    task = asyncio.ensure_future(keep(state, [display, previews], staff, service))
     samples, told = [], 0
     while display.frames < frames and not task.done():
         await asyncio.sleep(randomly.expovariate(1 / EVENT))

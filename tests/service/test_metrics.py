@@ -37,6 +37,7 @@ def status():
         "state": "live",
         "sentence": "",
         "watched_by": "event",
+        "previews": 0,
         "outputs": [
             {"path": "/dev/video10", "label": "SegBlur Camera", "viewers": 1, "size": [1280, 720]},
             {"path": "/dev/video11", "label": "SegBlur Camera 2", "viewers": 0, "size": [1280, 720]},

@@ -148,6 +148,8 @@ def status_text(status: dict[str, Any]) -> str:
     for output in status["outputs"]:
         seen = {0: "no readers", None: "readers can't be known"}.get(output["viewers"], "being read")
         rows.append(("output", f"{output['label']} ({output['path']}), {size(output['size'])}, {seen}"))
+    if status["previews"]:
+        rows.append(("preview", f"shown in {status['previews']} window{'s' * (status['previews'] > 1)}"))
     if camera := status["camera"]:
         what = f"{camera['format']} {size(camera['size'])} at {camera['fps']:g} fps"
         rows.append(("webcam", f"{camera['name']} ({camera['path']}), {what}"))

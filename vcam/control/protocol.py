@@ -66,6 +66,10 @@ COMMANDS = {
         "sends the status now and then again and again, until the client sends something else or leaves",
         {"every": Argument("number", "seconds between two lines", 1.0, 0.2, 60.0)},
     ),
+    "preview": Command(
+        "hands over memory in which the picture that programs get is shown, until the client sends something else or "
+        "leaves"
+    ),
     "metrics": Command('gives the figures as "text" in Prometheus\' text format'),
     "set": Command(
         "changes a setting at once and in the settings file",

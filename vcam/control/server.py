@@ -12,7 +12,7 @@ import os
 import socket
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ RUNNING = "another segblur is running; stop it with: systemctl --user stop segbl
 
 Answer = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 Watch = Callable[[], dict[str, Any]]
+# Given what hangs up: what the client is told of its preview, and the descriptors that it gets. Raises SegBlurError.
+Preview = Callable[[Callable[[], None]], AbstractContextManager[tuple[dict[str, Any], list[int]]]]
 
 
 @dataclass(eq=False)
@@ -47,11 +49,11 @@ class Client:
 
 
 @asynccontextmanager
-async def serve(path: Path, answer: Answer, watch: Watch) -> AsyncIterator[None]:
+async def serve(path: Path, answer: Answer, watch: Watch, preview: Preview) -> AsyncIterator[None]:
     """Take requests at the socket `path` for as long as the block lasts. `answer` gets a command of
-    `protocol.COMMANDS` but "watch", and its checked arguments, and gives what is to be told or raises SegBlurError;
-    it may be asked for several clients at a time. `watch` gives the status. Raises SegBlurError where another service
-    is running, or the folder can't be had for this user alone.
+    `protocol.COMMANDS` but "watch" and "preview", and its checked arguments, and gives what is to be told or raises
+    SegBlurError; it may be asked for several clients at a time. `watch` gives the status, `preview` shares the picture.
+    Raises SegBlurError where another service is running, or the folder can't be had for this user alone.
     """
     loop = asyncio.get_running_loop()
     clients: dict[asyncio.Task[None], Client] = {}
@@ -75,7 +77,7 @@ async def serve(path: Path, answer: Answer, watch: Watch) -> AsyncIterator[None]
             link.close()
             return
         client = Client(link, loop.time())
-        task = loop.create_task(attend(client, answer, watch))
+        task = loop.create_task(attend(client, answer, watch, preview))
         clients[task] = client
         task.add_done_callback(lambda task: clients.pop(task).link.close())
 
@@ -108,14 +110,14 @@ def take(listener: socket.socket) -> socket.socket | None:
     return None
 
 
-async def attend(client: Client, answer: Answer, watch: Watch) -> None:
+async def attend(client: Client, answer: Answer, watch: Watch, preview: Preview) -> None:
     """Serve a client, one request after the other, until it disconnects or is turned away."""
     client.reader, client.writer = await asyncio.open_unix_connection(sock=client.link, limit=LONGEST)
     client.writer.transport.set_write_buffer_limits(high=0)  # so that `send` waits for all of a line to be taken
     try:
         line = await receive_line(client)
         while line:
-            line = await converse(client, line, answer, watch)
+            line = await converse(client, line, answer, watch, preview)
     except TimeoutError:
         log.warning("a client that does not read was dropped")
     except OSError:
@@ -124,13 +126,15 @@ async def attend(client: Client, answer: Answer, watch: Watch) -> None:
         client.writer.transport.abort()
 
 
-async def converse(client: Client, line: bytes, answer: Answer, watch: Watch) -> bytes:
+async def converse(client: Client, line: bytes, answer: Answer, watch: Watch, preview: Preview) -> bytes:
     """Answer one request; returns the client's next line, empty where it disconnects. Raises OSError."""
     try:
         request = parse(line)
     except BadRequestError as error:
         await send(client, refusal(str(error), error.code, error.number))
         return await receive_line(client)
+    if request.do == "preview":
+        return await share(client, request, preview)
     watches = request.do == "watch"
     await send(client, await reply(request, answer, watch), idle=not watches)
     while watches:
@@ -139,6 +143,24 @@ async def converse(client: Client, line: bytes, answer: Answer, watch: Watch) ->
                 return await receive_line(client)
         await send(client, await reply(request, answer, watch), idle=False)
     return await receive_line(client)
+
+
+async def share(client: Client, request: Request, preview: Preview) -> bytes:
+    """Hand over a preview and keep it up until the client's next line, which is returned. Raises OSError."""
+
+    def hang_up() -> None:
+        with suppress(OSError):
+            client.link.shutdown(socket.SHUT_RDWR)
+
+    try:
+        with preview(hang_up) as (facts, files):
+            # Nothing waits to be sent before it: `send` lets all of a line be taken.
+            socket.send_fds(client.link, [success({"preview": facts}, request.number)], files)
+            await asyncio.sleep(PAUSE)
+            return await receive_line(client)
+    except SegBlurError as error:
+        await send(client, refusal(str(error), "refused", request.number))
+        return await receive_line(client)
 
 
 async def reply(request: Request, answer: Answer, watch: Watch) -> bytes:

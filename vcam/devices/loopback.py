@@ -65,7 +65,7 @@ class Loopback:
 
     def __init__(self, label: str, settings: OutputSettings, optional: bool = False) -> None:
         """One that is `optional` is no trouble where it can't be had. Nothing is opened yet."""
-        self.label, self._reason = label, ""
+        self.label, self.lingers, self._reason = label, True, ""
         self.readers: Readers = NO_READERS
         self._settings, self._optional = settings, optional
         self._path: Path | None = None

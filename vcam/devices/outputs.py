@@ -24,6 +24,11 @@ class Output(Protocol):
         """Whether a program reads from it."""
         ...
 
+    @property
+    def lingers(self) -> bool:
+        """Whether the webcam stays on for a while after its last reader, who may be back in a moment."""
+        ...
+
     def prime(self, frame: SafeFrame, silence: SafeFrame) -> None:
         """Open it if it can be had, and overwrite every frame that it holds by `frame`; `silence` is what it shows by
         itself when nothing is written any more, as after a crash.

@@ -91,9 +91,9 @@ async def keep(state: State, outputs: Sequence[Output], supervisor: Supervisor, 
         while not state.ends():
             now = monotonic()
             read = screen.readers(placeholder(READY), now)
-            read_at = now if read else read_at
+            read_at = now if screen.lingers() else read_at
             off = PAUSED if state.paused else ASLEEP if state.asleep else ""
-            wanted = not off and now - read_at <= state.settings.idle.webcam
+            wanted = not off and (read or now - read_at <= state.settings.idle.webcam)
             update = supervisor.update(wanted, now)
             if supervisor.revision != revision:
                 revision = supervisor.revision

@@ -14,7 +14,7 @@ PATIENCE = 20.0  # seconds
 LONGEST = 2000  # bytes of a sentence
 
 
-async def preview(look: LookSettings, *also: str) -> None:
+async def check_look(look: LookSettings, *also: str) -> None:
     """See that a camera can look so, the files of the effect included, and those of the effects `also`, "picture" or
     "video". Raises SettingsError, PictureError.
     """

@@ -66,6 +66,10 @@ class Screen:
             self._read[number] = read
         return any(self._read)
 
+    def lingers(self) -> bool:
+        """Whether any of those that have readers keeps the webcam on for a while after them."""
+        return any(read and output.lingers for output, read in zip(self._outputs, self._read, strict=True))
+
     def show(self, frame: SafeFrame, now: float) -> None:
         """Write a frame that is new, and an old one before a reader gives up."""
         if frame is self._shown and now - self._at < TICK / 2:

@@ -14,13 +14,14 @@ from vcam.control import server
 from vcam.control.config_file import overridden, set_setting, unset_setting
 from vcam.control.protocol import socket_path
 from vcam.devices.outputs import Output, open_outputs
+from vcam.devices.previews import Previews
 from vcam.devices.v4l2 import stable_path
 from vcam.errors import SegBlurError, SettingsError
 from vcam.service import weights_store
 from vcam.service.frame_slots import Update
 from vcam.service.keeper import State, keep
 from vcam.service.metrics import Figures, prometheus
-from vcam.service.probe import preview
+from vcam.service.probe import check_look
 from vcam.service.status import line, status
 from vcam.service.supervisor import WORKER, Supervisor
 from vcam.service.weights_trial import WeightsTrial, signature
@@ -38,9 +39,17 @@ Overrides = dict[str, dict[str, Any]]
 class Service:
     """The settings as the user has them, the network, and the figures."""
 
-    def __init__(self, state: State, supervisor: Supervisor, outputs: Sequence[Output], overrides: Overrides) -> None:
+    def __init__(
+        self,
+        state: State,
+        supervisor: Supervisor,
+        outputs: Sequence[Output],
+        previews: Previews,
+        overrides: Overrides,
+    ) -> None:
         """`overrides` are the command line's settings; they stand above the file's."""
         self._state, self._supervisor, self._outputs, self._overrides = state, supervisor, outputs, overrides
+        self.preview, self._previews = previews.open, previews
         self._began = monotonic()
         self._figures = Figures()
         self._starts = 0
@@ -95,7 +104,7 @@ class Service:
     async def _reload(self) -> None:
         try:
             wanted = load_settings(self._overrides)
-            await preview(wanted.look)
+            await check_look(wanted.look)
         except SegBlurError as error:
             log.error("%s; the settings stay as they are", error)
             return
@@ -137,7 +146,7 @@ class Service:
             device = arguments["device"]
             return await self._set("camera.device", stable_path(Path(device)) or device)
         if do == "effect":
-            await preview(changed_look(self._state.settings.look, arguments))
+            await check_look(changed_look(self._state.settings.look, arguments))
             look = changed_look(self._state.settings.look, arguments)  # anew: meanwhile others may have changed it
             self._state.settings = self._state.settings.model_copy(update={"look": look})
             self.network.tell({"look": look})
@@ -154,7 +163,7 @@ class Service:
             one = {name: getattr(wanted.network, name)}
             await self.network.change(self._state.settings.network.model_copy(update=one))
         if section == "look":
-            await preview(changed_look(self._state.settings.look, {name: getattr(wanted.look, name)}), name)
+            await check_look(changed_look(self._state.settings.look, {name: getattr(wanted.look, name)}), name)
         await self.network.on_disk(lambda: set_setting(config_path(), key, value))
         if section != "network":
             tree = load_settings(self._overrides)
@@ -196,6 +205,7 @@ class Service:
         """Everything about the service, as docs/control.md has it."""
         now = monotonic()
         facts = {
+            "previews": self._previews.count(),
             "camera": self._camera,
             "network": self.network.about(),
             "fallback": self._supervisor.fallback,
@@ -214,15 +224,16 @@ async def serve(settings: Settings, overrides: Overrides, worker: Sequence[str] 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, state.stop)
     signal.signal(signal.SIGHUP, state.reload)
-    outputs = open_outputs(settings.output)
-    service = Service(state, supervisor, outputs, overrides)
+    previews = Previews(settings.output)
+    outputs = [*open_outputs(settings.output), previews]
+    service = Service(state, supervisor, outputs, previews, overrides)
     async with AsyncExitStack() as stack:
         try:
             path = socket_path()
         except SegBlurError as error:
             log.warning("%s; going on without a control socket", error)
         else:
-            await stack.enter_async_context(server.serve(path, service.answer, service.status))
+            await stack.enter_async_context(server.serve(path, service.answer, service.status, service.preview))
         for output in outputs:
             stack.callback(output.close)
         await service.network.begin()
