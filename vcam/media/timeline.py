@@ -1,0 +1,131 @@
+"""One clock for a film: times from 0 on that increase, whatever the file says."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, pairwise
+from math import inf
+from typing import TypeAlias, TypeVar
+
+import av
+from av.container import InputContainer
+from av.stream import Stream
+
+NEAR = 0.1  # seconds by which a time may be off and still belong where it is, as in FFmpeg's own program
+SILENCE = 10.0  # seconds without a packet, beyond which the sender's clock was set anew, as there
+TICK = 0.001  # seconds between two times at least: as Matroska counts
+OWN_CLOCK = 0x0200  # AVFMT_TS_DISCONT: formats of broadcasts, whose times may begin anew at any place
+
+Thing = TypeVar("Thing")
+Packet: TypeAlias = "av.Packet[Stream]"
+
+
+@dataclass
+class Place:
+    """Where a stream is: its part of the file, and the end of its last packet by the film's clock, in seconds."""
+
+    part: int
+    end: float | None = None
+
+
+class Clock:
+    """Joins what was recorded by several clocks. All streams share the parts of a file, so that sound and picture stay
+    together; each goes over to the next part by itself, as packets near a joint are mixed.
+    """
+
+    def __init__(self, start: float, length: float, own_clock: bool) -> None:
+        """For a file whose times begin at `start`, that says to be `length` seconds long, 0 where it does not say."""
+        self._shifts = [-start]  # of each part, in seconds
+        self._places: dict[int, Place] = {}
+        self._length, self._own_clock = length, own_clock
+        self.joints: list[float] = []  # where the file's clock was found to be set anew, in seconds
+
+    def shift(self, stream: int, time: float | None, duration: float) -> float:
+        """The seconds to be added to the times of the stream's next packet, which is to be decoded at `time`."""
+        place = self._places.setdefault(stream, Place(len(self._shifts) - 1))
+        if time is not None:
+            if place.end is not None:
+                place.part = self._part(place.part, place.end, time)
+            place.end = time + self._shifts[place.part] + duration
+        elif place.end is not None:
+            place.end += duration
+        return self._shifts[place.part]
+
+    def _part(self, part: int, end: float, time: float) -> int:
+        """The part to which a time belongs, in a stream that is at the `end` of a packet of `part`: where it follows
+        most closely, or a new one.
+        """
+        ahead = [time + shift - end for shift in self._shifts]
+        if abs(ahead[part]) <= NEAR:
+            return part
+        whole = self._length - end + 1 if self._length else inf
+        longest = SILENCE if self._own_clock else max(SILENCE, whole)
+        if fitting := [other for other, gap in enumerate(ahead) if -NEAR <= gap <= longest]:
+            return min(fitting, key=lambda other: abs(ahead[other]))
+        if self._own_clock:  # after all that belongs to the part before
+            ends = [place.end for place in self._places.values() if place.end is not None]
+            end = max(other for other in ends if other <= end + SILENCE)
+        self.joints.append(end)
+        self._shifts.append(end - time)
+        return len(self._shifts) - 1
+
+
+def clock_of(container: InputContainer, start: float) -> Clock:
+    """One that is 0 at the file's own time `start`, in seconds."""
+    return Clock(start, (container.duration or 0) / av.time_base, bool(container.format.flags & OWN_CLOCK))
+
+
+def clocked(packets: Iterable[Packet], clock: Clock) -> Iterator[Packet]:
+    """The packets of a container, with times by the clock."""
+    for packet in without_strays(packets):
+        base = packet.time_base
+        time = packet.pts if packet.dts is None else packet.dts
+        shift = clock.shift(
+            packet.stream_index, None if time is None else float(time * base), float((packet.duration or 0) * base)
+        )
+        units = round(shift / base)
+        packet.pts = None if packet.pts is None else packet.pts + units
+        packet.dts = None if packet.dts is None else packet.dts + units
+        yield packet
+
+
+def without_strays(packets: Iterable[Packet]) -> Iterator[Packet]:
+    """The packets, in order within each stream; a time that lies outside of both its neighbours' is removed."""
+    held: dict[int, Packet] = {}
+    before: dict[int, int] = {}
+    for packet in packets:
+        stream = packet.stream_index
+        if stream in held:
+            yield settled(held[stream], before, packet.dts)
+        held[stream] = packet
+    for packet in held.values():
+        yield settled(packet, before, None)
+
+
+def settled(packet: Packet, before: dict[int, int], after: int | None) -> Packet:
+    """The packet, without its times if the next one follows the last but one, and this one is not between them."""
+    last = before.get(packet.stream_index)
+    if packet.dts is None:
+        return packet
+    if last is not None and after is not None and last <= after and not last <= packet.dts <= after:
+        packet.pts = packet.dts = None
+    else:
+        before[packet.stream_index] = packet.dts
+    return packet
+
+
+def in_order(timed: Iterable[tuple[float | None, Thing]], step: float) -> Iterator[tuple[float, Thing]]:
+    """With times that increase: where one is missing, repeated or out of order it is `step` after the last, or halfway
+    to the next. All in seconds.
+    """
+    last: float | None = None
+    ends: list[tuple[float | None, Thing | None]] = [(None, None)]
+    for (time, thing), (after, _) in pairwise(chain(timed, ends)):
+        if last is None:
+            last = max(0.0, (after or 0.0) - step) if time is None else time
+        elif time is None or time < last + TICK or (after is not None and last < after < time):
+            room = (after - last) / 2 if after is not None and after > last else step
+            last += max(TICK, min(step, room))
+        else:
+            last = time
+        assert thing is not None
+        yield last, thing

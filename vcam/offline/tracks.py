@@ -1,0 +1,174 @@
+"""What goes along with a film's picture: its sounds, subtitles and chapters, and what it says of itself.
+
+Never cover pictures, thumbnails, attachments or further picture tracks: they show the room.
+"""
+
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import av
+from av.container import InputContainer, OutputContainer
+from av.error import ArgumentError, FFmpegError, InvalidDataError
+from av.stream import Stream
+from av.subtitles.stream import SubtitleStream
+
+from vcam.media.films import NO_FILM, open_film, readable
+from vcam.media.timeline import TICK, Packet, clock_of, clocked
+
+OF_A_TRACK = ("language", "title", "comment", "handler_name")
+OF_THE_FILE = {"encoder", "major_brand", "minor_version", "compatible_brands", "duration"}  # not of the film
+PICTURES = re.compile("picture|thumb|cover|artwork|image|xmp|exif", re.IGNORECASE)
+LONGEST = 4096  # characters of a tag: more may be a picture
+TEXTS = {"subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text"}  # subtitles that can become each other
+TEXT_OF = {"matroska": "subrip", "mp4": "mov_text", "mov": "mov_text"}  # as each container has them
+
+
+class Tracks:
+    """The tracks of a film that are copied into another as they are, but by the clock of the picture."""
+
+    def __init__(self, path: Path, start: float, output: OutputContainer) -> None:
+        """Add them, chapters and tags to `output`, before the first packet is written; what it can't hold is left out.
+        Raises PictureError.
+        """
+        self._source, self._output = open_film(path), output
+        self._targets: dict[int, Stream] = {}
+        self._last: dict[int, int] = {}
+        for stream in self._source.streams:
+            if stream.type in ("audio", "subtitle") and (target := add(output, stream)) is not None:
+                self._targets[stream.index] = target
+        output.metadata.update(kept_tags(self._source.metadata))
+        output.set_chapters([moved(chapter, start) for chapter in self._source.chapters()])
+        packets = clocked(readable(self._source, lambda error: None), clock_of(self._source, start))
+        self._packets = (packet for packet in packets if packet.stream_index in self._targets)
+        self._next = next(self._packets, None)
+
+    def copy_until(self, time: float) -> None:
+        """Write the packets up to a time in seconds."""
+        while self._next is not None:
+            if self._next.dts is not None and float(self._next.dts * self._next.time_base) > time:
+                return
+            for packet in self._fitting(self._next):
+                try:
+                    self._output.mux(packet)
+                except (ArgumentError, InvalidDataError):  # this one packet is no reason to give up the film
+                    continue
+            self._next = next(self._packets, None)
+
+    def _fitting(self, packet: Packet) -> Iterator[Packet]:
+        """The packet for its new track, after the last one there."""
+        source, target = packet.stream, self._targets[packet.stream_index]
+        last, base, length = self._last.get(source.index), packet.time_base, packet.duration or 0
+        at = packet.dts if packet.pts is None else packet.pts
+        if last is not None:
+            at = max(last + length if at is None else at, last + ceil(TICK / base))
+        if at is None:
+            return
+        self._last[source.index] = at
+        if source.name != target.name:
+            assert isinstance(source, SubtitleStream)
+            assert isinstance(target, SubtitleStream)
+            if (shown := source.codec_context.decode2(packet)) is None:
+                return
+            packet = target.codec_context.encode_subtitle(shown)
+        packet.pts = packet.dts = at
+        packet.duration, packet.time_base, packet.stream = length, base, target
+        yield packet
+
+    def close(self) -> None:
+        """Close the source."""
+        self._source.close()
+
+
+def add(output: OutputContainer, stream: Stream) -> Stream | None:
+    """A track for packets of `stream`, as text of another kind where that fits; None where the container has no place
+    for it.
+    """
+    kind = output.format.name
+    if fits(kind, stream, None):
+        target = add_as(output, stream, None)
+    elif stream.name in TEXTS and fits(kind, stream, TEXT_OF[kind]):
+        target = add_as(output, stream, TEXT_OF[kind])
+    else:
+        return None
+    target.metadata.update(track_tags(stream))
+    target.disposition = stream.disposition
+    return target
+
+
+def fits(kind: str, stream: Stream, codec: str | None) -> bool:
+    """Whether a container of this kind takes the stream, tried without a file."""
+    try:
+        with av.open(io.BytesIO(), "w", format=kind) as trial:
+            add_as(trial, stream, codec)
+            trial.start_encoding()
+    except (FFmpegError, ValueError):
+        return False
+    return True
+
+
+def add_as(output: OutputContainer, stream: Stream, codec: str | None) -> Stream:
+    """A new track like `stream`, or for its texts in another codec. Raises FFmpegError, ValueError."""
+    if codec is None:
+        return output.add_stream_from_template(stream)
+    target = output.add_stream(codec)
+    assert isinstance(stream, SubtitleStream)
+    assert isinstance(target, SubtitleStream)
+    stream.codec_context.open(strict=False)  # which makes the header
+    target.codec_context.subtitle_header = stream.codec_context.subtitle_header
+    target.codec_context.time_base = Fraction(1, 1000)
+    return target
+
+
+def track_tags(stream: Stream) -> dict[str, str]:
+    """What is said of a track, and stays true of its copy."""
+    return {name: value for name, value in kept_tags(stream.metadata).items() if name.lower() in OF_A_TRACK}
+
+
+def kept_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """What is said of a film, without what belongs to its file, and what may be a picture."""
+    return {
+        name: value
+        for name, value in tags.items()
+        if name.lower() not in OF_THE_FILE and not PICTURES.search(name) and len(value) <= LONGEST
+    }
+
+
+def moved(chapter: Any, start: float) -> Any:
+    """A chapter in a film that begins at 0 instead of `start`, in seconds."""
+    shift = round(start / chapter["time_base"])
+    begin, end = (max(0, chapter[name] - shift) for name in ("start", "end"))
+    return {**chapter, "start": begin, "end": end, "metadata": kept_tags(chapter["metadata"])}
+
+
+def left_out(source: Path, made: Path) -> str:
+    """What the film `made` of another one lacks, as a list in words; "" where that is nothing. Raises PictureError."""
+    with open_film(source) as one, open_film(made) as other:
+        missing = contents(one) - contents(other)
+    tags = sorted(name for name in missing if name.startswith("the tag "))
+    return ", ".join(
+        [f"{number} {name}{'s' if number > 1 else ''}" for name, number in missing.items() if name not in tags] + tags
+    )
+
+
+def contents(container: InputContainer) -> Counter[str]:
+    """How many things of each kind a film holds, and its tags."""
+    found = Counter(sort_of(stream) for stream in container.streams)
+    found["chapter"] = len(container.chapters())
+    if found["chapter"]:
+        del found["data track"]  # in MP4 the chapters' own
+    found.update(f"the tag {name.lower()}" for name in container.metadata if name.lower() not in OF_THE_FILE)
+    return +found
+
+
+def sort_of(stream: Stream) -> str:
+    """A word for a track."""
+    if stream.disposition & NO_FILM:
+        return "cover picture"
+    names = {"audio": "sound track", "video": "picture track", "subtitle": "subtitle track", "attachment": "attachment"}
+    return names.get(stream.type, "data track")
