@@ -1,6 +1,6 @@
 """Videos from files, frame by frame."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Self, cast
@@ -9,27 +9,24 @@ import av
 import cv2
 import numpy as np
 from av.codec import CodecContext
-from av.container import InputContainer
 from av.error import FFmpegError
-from av.stream import Disposition
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from vcam.errors import PictureError
 from vcam.frame import I420, empty, planes, size_of
+from vcam.media.container import film_track, open_film, readable
 from vcam.media.deinterlace import deinterlaced
-from vcam.media.pictures import OTHER, before_white, check_size, demand_file
-from vcam.media.timeline import NEAR, Packet, clock_of, clocked, in_order
+from vcam.media.flaws import Flaws
+from vcam.media.pictures import OTHER, before_white, check_size
+from vcam.media.timeline import Packet, clock_of, clocked, in_order
 from vcam.media.yuv import cover, from_bgr
 
 SAMPLE = Path(__file__).parent.parent / "sample" / "signing.mkv"
 LIBVPX = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
-CUT_OFF = 0.5  # seconds by which a whole video may be shorter than its header says
-TRIES = 8  # to read on after an error
 FASTEST = 1000  # frames a second; what says more says nothing
 BLACK = (16, 128, 128)
-NO_FILM = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 
 
 class VideoFile:
@@ -38,12 +35,13 @@ class VideoFile:
     def __init__(self, path: Path) -> None:
         """Open it. Raises PictureError."""
         self.path = path
-        self.start = 0.0  # seconds, by the file's clock
+        self.start, self.fps = 0.0, 30.0  # seconds by the file's clock; until both are known
+        self._aspects: dict[tuple[int, int], Fraction | None] = {}  # of pixels, by a frame's size
         self.rewind()
         frame = next(deinterlaced(self._decode(), self.stream), None)
         if frame is None:
             self.close()
-            raise PictureError(f"{path} holds no frame that can be decoded{self._reason}; {OTHER}")
+            raise PictureError(f"{path} holds no frame that can be decoded{self._flaws.reason}; {OTHER}")
         self._shape = self._shape_of(frame)
         sideways = self._shape[3]
         aspect = self.stream.sample_aspect_ratio or Fraction(1)
@@ -51,7 +49,7 @@ class VideoFile:
         self.width, self.height = (height, width) if sideways else (width, height)
         self.pixel_aspect = 1 / aspect if sideways else aspect
         fps = self.stream.average_rate or self.stream.guessed_rate or 0
-        self.fps = float(fps) if 0 < fps <= FASTEST else 30.0
+        self.fps = float(fps) if 0 < fps <= FASTEST else self.fps
         own = (self.stream.duration or 0) * (self.stream.time_base or Fraction(0))
         self.length = float(own or (self.container.duration or 0) / av.time_base)  # seconds
         self.count = self.stream.frames or round(self.length * self.fps)
@@ -75,22 +73,13 @@ class VideoFile:
         # With a thread for each frame, the decoder would give up whatever follows a flaw in the last dozen.
         self.decoder.thread_type = "SLICE"
         self._clock = clock_of(self.container, self.start)
-        self._aspects: dict[tuple[int, int], Fraction | None] = {}  # of pixels, by a frame's size
-        self._reason = ""
-        self._lost: list[float] = []  # the times of what could not be decoded
-        self._fed: float | None = None  # the least time that the decoder was given
-        self._first: float | None = None  # and the first that it gave back
-        self._end = self._shown = 0.0  # of all streams, of the picture
-        self._changed: float | None = None  # when it took another shape
+        self._flaws = Flaws(1 / self.fps)
 
     def _decode(self) -> Iterator[VideoFrame]:
-        for packet in clocked(readable(self.container, self._miss), self._clock):
-            if packet.pts is not None:
-                time = float(packet.pts * packet.time_base)
-                self._end = max(self._end, time + float((packet.duration or 0) * packet.time_base))
-                if self._first is None and packet.stream_index == self.stream.index and not packet.is_discard:
-                    self._fed = time if self._fed is None else min(time, self._fed)
-            if packet.stream_index == self.stream.index:
+        for packet in clocked(readable(self.container, self._flaws.miss), self._clock):
+            own = packet.stream_index == self.stream.index
+            self._flaws.read(packet, own)
+            if own:
                 yield from self._decoded(packet)
         last: Packet = av.Packet()
         last.time_base = self.stream.time_base or Fraction(1, 1000)
@@ -100,19 +89,12 @@ class VideoFile:
         try:
             frames = self.decoder.decode(cast("av.Packet[VideoStream]", packet))
         except FFmpegError as error:
-            self._miss(error, None if packet.pts is None else float(packet.pts * packet.time_base))
+            self._flaws.miss(error, None if packet.pts is None else float(packet.pts * packet.time_base))
             return
         for frame in frames:
             frame.pts = frame.dts if frame.pts is None else frame.pts
-            if frame.is_corrupt:
-                self._lost.append(self._end if frame.time is None else frame.time)
-            if self._first is None:
-                self._first = frame.time
+            self._flaws.decoded(frame)
             yield frame
-
-    def _miss(self, error: FFmpegError, time: float | None = None) -> None:
-        self._lost.append(self._end if time is None else time)
-        self._reason = f": {error.strerror}"
 
     def frames(self) -> Iterator[I420]:
         """Each frame, turned upright."""
@@ -122,9 +104,7 @@ class VideoFile:
         """Each frame with its time in seconds, which increases; `flaws` says what was wrong with them."""
         whole = deinterlaced(self._decode(), self.stream)
         for time, frame in in_order(((frame.time, frame) for frame in whole), 1 / self.fps):
-            self._shown = time + 1 / self.fps
-            if self._changed is None and self._shape_of(frame) != self._shape:
-                self._changed = time
+            self._flaws.show(time, self._shape_of(frame) != self._shape)
             yield time, self._pixels(frame)
 
     def _pixels(self, frame: VideoFrame) -> I420:
@@ -147,23 +127,11 @@ class VideoFile:
 
     def flaws(self) -> str:
         """A sentence on what was wrong with the frames read last; "" where all was well."""
-        # Matroska tells only how long the longest stream is, and sound may go on after the picture.
-        end = self._shown if self.stream.duration else max(self._shown, self._end)
-        said = []
-        if end + CUT_OFF < 0.95 * self.length:
-            said.append(f"is cut off: it ends after {end:.1f} of {self.length:.1f} seconds")
-        if self._first is not None and self._fed is not None and self._first - self._fed > NEAR:
-            said.append(f"can't be decoded before its first whole picture, {self._first - self._fed:.1f} seconds on")
-        if self._lost:
-            number, first, last = len(self._lost), min(self._lost), max(self._lost)
-            when = f"at {first:.1f} s" if last - first < NEAR else f"from {first:.1f} to {last:.1f} s"
-            said.append(f"is damaged: {number} {'frame is' if number == 1 else 'frames are'} lost or faulty {when}")
-        if self._clock.joints:
-            said.append(
-                f"has times that begin anew at {', '.join(f'{joint:.1f}' for joint in self._clock.joints[:9])} s"
-            )
-        if self._changed is not None:
-            said.append(f"changes its size at {self._changed:.1f} s, and is fitted into {self.width}×{self.height}")
+        stream = self.stream
+        constant = stream.average_rate == stream.base_rate
+        said = self._flaws.sentences(
+            self.length, bool(stream.frames), bool(stream.duration), constant, self._clock.joints
+        )
         return f"{self.path} {'; it '.join(said)}" if said else ""
 
     def close(self) -> None:
@@ -175,46 +143,6 @@ class VideoFile:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def open_film(path: Path) -> InputContainer:
-    """A file's streams. Raises PictureError."""
-    demand_file(path)
-    try:
-        return av.open(url(path), metadata_errors="replace")
-    except (FFmpegError, OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise PictureError(f"{path} can't be read as a video: {reason}; {OTHER}") from None
-
-
-def readable(container: InputContainer, miss: Callable[[FFmpegError], None]) -> Iterator[Packet]:
-    """Every packet that can be read; `miss` is told what can't."""
-    tries = 0
-    while tries < TRIES:
-        try:
-            for packet in container.demux():
-                if packet.size:  # an empty one would end the decoder
-                    tries = 0
-                    yield packet
-            return
-        except FFmpegError as error:
-            miss(error)
-            tries += 1
-
-
-def url(path: Path) -> str:
-    """As FFmpeg takes it: it would look for a protocol before a colon in a bare name."""
-    return f"file:{path}"
-
-
-def film_track(path: Path, container: InputContainer) -> VideoStream:
-    """The first picture track that is marked default, or else the first; never a cover. Raises PictureError."""
-    films = [stream for stream in container.streams.video if stream.disposition & NO_FILM == 0]
-    tracks = [stream for stream in films if stream.codec_context is not None]
-    if not tracks:
-        kind = "that can be decoded" if films else "but perhaps a cover picture"
-        raise PictureError(f"{path} holds no video {kind}; {OTHER}")
-    return next((stream for stream in tracks if stream.disposition & Disposition.default), tracks[0])
 
 
 def decoder_of(stream: VideoStream) -> VideoCodecContext:

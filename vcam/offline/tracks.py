@@ -18,11 +18,18 @@ from av.error import ArgumentError, FFmpegError, InvalidDataError
 from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 
-from vcam.media.films import NO_FILM, open_film, readable
+from vcam.media.container import NO_FILM, open_film, readable
 from vcam.media.timeline import TICK, Packet, clock_of, clocked
 
 OF_A_TRACK = ("language", "title", "comment", "handler_name")
-OF_THE_FILE = {"encoder", "major_brand", "minor_version", "compatible_brands", "duration"}  # not of the film
+OF_THE_FILE = {
+    "encoder",
+    "major_brand",
+    "minor_version",
+    "compatible_brands",
+    "duration",
+    "software",
+}  # not of the film
 PICTURES = re.compile("picture|thumb|cover|artwork|image|xmp|exif", re.IGNORECASE)
 LONGEST = 4096  # characters of a tag: more may be a picture
 TEXTS = {"subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text"}  # subtitles that can become each other
@@ -45,7 +52,7 @@ class Tracks:
         output.metadata.update(kept_tags(self._source.metadata))
         output.set_chapters([moved(chapter, start) for chapter in self._source.chapters()])
         packets = clocked(readable(self._source, lambda error: None), clock_of(self._source, start))
-        self._packets = (packet for packet in packets if packet.stream_index in self._targets)
+        self._packets = (packet for packet in packets if packet.stream_index in self._targets and not packet.is_discard)
         self._next = next(self._packets, None)
 
     def copy_until(self, time: float) -> None:

@@ -16,7 +16,8 @@ from vcam.effects.look import Look
 from vcam.errors import OutputError
 from vcam.frame import SafeFrame, empty, size_of
 from vcam.masks.mask import Segment
-from vcam.media.films import VideoFile, url
+from vcam.media.container import url
+from vcam.media.films import VideoFile
 from vcam.media.raw_frame import RawFrame
 from vcam.offline.tracks import Tracks, left_out, track_tags
 from vcam.pipeline.framing import AS_FILMED
