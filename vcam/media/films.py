@@ -54,8 +54,9 @@ class VideoFile:
         self.length = float(own or (self.container.duration or 0) / av.time_base)  # seconds
         self.count = self.stream.frames or round(self.length * self.fps)
         start = (self.container.start_time or 0) / av.time_base
-        if len(self.container.streams) == 1 and frame.time is not None:
-            start = max(start, frame.time)  # nothing is heard before the first frame that is whole
+        if len(self.container.streams) == 1 and frame.time is not None and frame.time > start:
+            self.length -= frame.time - start
+            start = frame.time  # nothing is heard before the first frame that is whole
         self.close()
         check_size(path, self.width, self.height)
         self.start = start

@@ -122,7 +122,7 @@ def in_order(timed: Iterable[tuple[float | None, Thing]], step: float) -> Iterat
     for (time, thing), (after, _) in pairwise(chain(timed, ends)):
         if last is None:
             last = max(0.0, (after or 0.0) - step) if time is None else time
-        elif time is None or time < last + TICK or (after is not None and last < after < time):
+        elif time is None or time < last + TICK or (time > last + 2 * step and last < (after or last) < time):
             room = (after - last) / 2 if after is not None and after > last else step
             last += max(TICK, min(step, room))
         else:

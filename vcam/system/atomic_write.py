@@ -1,9 +1,9 @@
 """Files that are written whole or not at all, whenever the machine stops."""
 
 import fcntl
-import glob
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,7 +26,7 @@ def whole(path: Path) -> Iterator[Path]:
     target = Path(os.path.realpath(path))
     # No longer than its target's name may be, and with its ending, by which some tell the format.
     name = target.name if len(os.fsencode(target.name)) <= PLAIN else digest(target.name) + target.suffix
-    beside = target.with_name(f".{os.getpid()}.{name}")
+    beside = target.with_name(f".{os.getpid()}.segblur.{name}")
     clear(target.parent, name)
     try:
         with locked(beside):
@@ -52,13 +52,14 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def clear(folder: Path, name: str) -> None:
-    """Remove what processes that are no more left of a file of this name: nobody holds its lock, and the process is
+    """Remove what processes that are no more left there, of whatever name: nobody holds its lock, and the process is
     gone, as far as can be seen from here.
     """
+    ours = re.compile(rf"\.(\d+)\.(?:segblur\..+|{re.escape(name)})", re.DOTALL)  # the latter as version 0.1 had it
     with suppress(OSError):
-        for left in folder.glob(f".[0-9]*.{glob.escape(name)}"):
-            number = left.name[1:].split(".", 1)[0]
-            if left.name == f".{number}.{name}" and number.isdecimal() and not Path("/proc", number).exists():
+        for left in folder.iterdir():
+            match = ours.fullmatch(left.name)
+            if match and not Path("/proc", match[1]).exists():
                 remove_unlocked(left)
 
 
