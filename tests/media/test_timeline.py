@@ -2,13 +2,13 @@
 
 from fractions import Fraction
 from itertools import pairwise
+from types import SimpleNamespace
 
-import av
 import pytest
 
 from vcam.media.timeline import TICK, Clock, clocked, in_order
 
-PICTURE, SOUND = 0, 1
+PICTURE, SOUND, TEXT = 0, 1, 2
 STEP = 0.04
 
 
@@ -18,12 +18,13 @@ class Packet:
     time_base = Fraction(1, 1000)
 
     def __init__(self, stream, dts, duration=40):
+        self.stream = SimpleNamespace(type=("video", "audio", "subtitle")[stream])
         self.stream_index, self.dts, self.pts, self.duration = stream, dts, dts, duration
 
 
 def times(packets, start=0.0, length=0.0, own_clock=False):
     """The times of each stream, in milliseconds, by a new clock."""
-    found = {PICTURE: [], SOUND: []}
+    found = {PICTURE: [], SOUND: [], TEXT: []}
     for packet in clocked([Packet(*packet) for packet in packets], Clock(start, length, own_clock)):
         found[packet.stream_index].append(packet.dts)
     return found
@@ -86,11 +87,38 @@ def test_a_single_wrong_time_changes_no_other(stray, own_clock):
     assert found[PICTURE][:10] + found[PICTURE][11:] == [*range(0, 400, 40), *range(440, 1000, 40)]
 
 
-def test_real_packets_are_taken_in_their_own_units():
-    packet = av.Packet(b"x")
-    packet.time_base, packet.pts, packet.dts, packet.duration = Fraction(1, 90_000), 129_000, 126_000, 3000
-    (moved,) = clocked([packet], Clock(1.4, 0.0, True))
-    assert (moved.pts, moved.dts) == (3000, 0)
+@pytest.mark.parametrize("own_clock", [False, True])
+def test_pictures_that_are_not_in_the_order_of_time_are_no_jump(own_clock):
+    clock, packets = Clock(0.0, 0.0, own_clock), [Packet(PICTURE, None) for _ in range(3)]
+    packets += [Packet(PICTURE, at) for at in range(0, 1000, 40)]
+    for packet, pts in zip(packets, [0, 320, 160, 80, 40], strict=False):
+        packet.pts = pts
+    assert [packet.pts for packet in clocked(packets, clock)][:5] == [0, 320, 160, 80, 40]
+    assert clock.joints == []
+
+
+@pytest.mark.parametrize("own_clock", [False, True])
+def test_texts_may_overlap_and_be_far_apart(own_clock):
+    packets = both(0, 30_000)
+    packets[20:20], packets[24:24] = [(TEXT, 400, 3000)], [(TEXT, 480, 2000)]
+    packets[1400:1400] = [(TEXT, 28_000, 500)]
+    found = times(packets, own_clock=own_clock)
+    assert found == {PICTURE: list(range(0, 30_000, 40)), SOUND: list(range(0, 30_000, 40)), TEXT: [400, 480, 28_000]}
+
+
+def test_texts_of_a_later_recording_go_with_it():
+    again = both(5000, 8000)
+    found = times([*both(5000, 8000), *again[:20], (TEXT, 5500), *again[20:]], start=5.0, own_clock=True)
+    assert found[TEXT] == [3500]
+
+
+def test_a_jump_ahead_of_all_streams_is_closed_but_a_picture_that_stands_still_is_not():
+    found = times([*both(0, 1000), *both(6000, 7000)], own_clock=True)
+    assert found[PICTURE] == found[SOUND] == list(range(0, 2000, 40))
+    sound = [(SOUND, at) for at in range(1000, 6000, 40)]
+    found = times([*both(0, 1000), *sound, *both(6000, 7000)], own_clock=True)
+    assert found[PICTURE][25:] == list(range(6000, 7000, 40))
+    assert found[SOUND] == list(range(0, 7000, 40))
 
 
 @pytest.mark.parametrize(

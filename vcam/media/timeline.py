@@ -12,6 +12,7 @@ from av.stream import Stream
 
 NEAR = 0.1  # seconds by which a time may be off and still belong where it is, as in FFmpeg's own program
 SILENCE = 10.0  # seconds without a packet, beyond which the sender's clock was set anew, as there
+SHARED = 1.0  # and beyond which it was, where all streams are silent
 TICK = 0.001  # seconds between two times at least: as Matroska counts
 OWN_CLOCK = 0x0200  # AVFMT_TS_DISCONT: formats of broadcasts, whose times may begin anew at any place
 
@@ -39,34 +40,46 @@ class Clock:
         self._length, self._own_clock = length, own_clock
         self.joints: list[float] = []  # where the file's clock was found to be set anew, in seconds
 
-    def shift(self, stream: int, time: float | None, duration: float) -> float:
-        """The seconds to be added to the times of the stream's next packet, which is to be decoded at `time`."""
+    def shift(self, stream: int, time: float | None, duration: float, steady: bool = True) -> float:
+        """The seconds to be added to the times of the stream's next packet, which is to be decoded at `time`. What is
+        not `steady`, as subtitles are not, follows the streams that are.
+        """
+        if not steady:
+            now = max((place.end for place in self._places.values() if place.end is not None), default=0.0)
+            return self._shifts[0] if time is None else min(self._shifts, key=lambda shift: abs(time + shift - now))
         place = self._places.setdefault(stream, Place(len(self._shifts) - 1))
         if time is not None:
             if place.end is not None:
-                place.part = self._part(place.part, place.end, time)
+                place.part = self._part(stream, place.part, place.end, time)
             place.end = time + self._shifts[place.part] + duration
         elif place.end is not None:
             place.end += duration
         return self._shifts[place.part]
 
-    def _part(self, part: int, end: float, time: float) -> int:
+    def _part(self, stream: int, part: int, end: float, time: float) -> int:
         """The part to which a time belongs, in a stream that is at the `end` of a packet of `part`: where it follows
         most closely, or a new one.
         """
         ahead = [time + shift - end for shift in self._shifts]
         if abs(ahead[part]) <= NEAR:
             return part
-        whole = self._length - end + 1 if self._length else inf
-        longest = SILENCE if self._own_clock else max(SILENCE, whole)
+        others = [place.end for key, place in self._places.items() if key != stream and place.end is not None]
+        longest = self._longest(end, time + self._shifts[part], others)
         if fitting := [other for other, gap in enumerate(ahead) if -NEAR <= gap <= longest]:
             return min(fitting, key=lambda other: abs(ahead[other]))
         if self._own_clock:  # after all that belongs to the part before
-            ends = [place.end for place in self._places.values() if place.end is not None]
-            end = max(other for other in ends if other <= end + SILENCE)
+            end = max([end, *(other for other in others if other <= end + SILENCE)])
         self.joints.append(end)
         self._shifts.append(end - time)
         return len(self._shifts) - 1
+
+    def _longest(self, end: float, time: float, others: list[float]) -> float:
+        """How long a stream may be silent that was at `end` and goes on at `time`, as the ends of others are."""
+        if not self._own_clock:
+            return max(SILENCE, self._length - end + 1) if self._length else inf
+        if not others:
+            return SILENCE
+        return inf if max(others) > time - SHARED else SHARED
 
 
 def clock_of(container: InputContainer, start: float) -> Clock:
@@ -78,9 +91,14 @@ def clocked(packets: Iterable[Packet], clock: Clock) -> Iterator[Packet]:
     """The packets of a container, with times by the clock."""
     for packet in without_strays(packets):
         base = packet.time_base
-        time = packet.pts if packet.dts is None else packet.dts
+        time = packet.dts
+        if time is None and packet.stream.type != "video":  # whose packets are not in the order of pts
+            time = packet.pts
         shift = clock.shift(
-            packet.stream_index, None if time is None else float(time * base), float((packet.duration or 0) * base)
+            packet.stream_index,
+            None if time is None else float(time * base),
+            float((packet.duration or 0) * base),
+            packet.stream.type in ("audio", "video"),
         )
         units = round(shift / base)
         packet.pts = None if packet.pts is None else packet.pts + units

@@ -157,7 +157,7 @@ def left_out(source: Path, made: Path) -> str:
     """What the film `made` of another one lacks, as a list in words; "" where that is nothing. Raises PictureError."""
     with open_film(source) as one, open_film(made) as other:
         missing = contents(one) - contents(other)
-    tags = sorted(name for name in missing if name.startswith("the tag "))
+    tags = sorted(name for name in missing if name.startswith("the "))
     return ", ".join(
         [f"{number} {name}{'s' if number > 1 else ''}" for name, number in missing.items() if name not in tags] + tags
     )
@@ -166,11 +166,18 @@ def left_out(source: Path, made: Path) -> str:
 def contents(container: InputContainer) -> Counter[str]:
     """How many things of each kind a film holds, and its tags."""
     found = Counter(sort_of(stream) for stream in container.streams)
+    found.update(f"the language {name}" for name in map(language, container.streams) if name)
     found["chapter"] = len(container.chapters())
     if found["chapter"]:
         del found["data track"]  # in MP4 the chapters' own
     found.update(f"the tag {name.lower()}" for name in container.metadata if name.lower() not in OF_THE_FILE)
     return +found
+
+
+def language(stream: Stream) -> str:
+    """Of what is heard or read, "" where it is not known."""
+    known = stream.type in ("audio", "subtitle") and stream.language not in (None, "und")
+    return stream.language or "" if known else ""
 
 
 def sort_of(stream: Stream) -> str:
