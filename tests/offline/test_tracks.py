@@ -154,6 +154,17 @@ def test_sound_whose_times_repeat_is_kept(tmp_path):
     assert after[-1] == pytest.approx(before[-1], abs=0.05)
 
 
+@needs_ffmpeg
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_sound_that_a_container_does_not_take_becomes_aac(tmp_path, capsys, suffix):
+    make_video(tmp_path / "in.wmv", *PICTURE, *SINE, "-c:v", "wmv2", "-c:a", "wmav2", "-t", 1)
+    assert blurred(tmp_path / "in.wmv", tmp_path / f"out{suffix}", capsys) == ""
+    assert tracks(tmp_path / f"out{suffix}")[1][:2] == ("audio", "aac")
+    before, after = (times(path)[1] for path in (tmp_path / "in.wmv", tmp_path / f"out{suffix}"))
+    assert after[0] == pytest.approx(0, abs=0.1)
+    assert after[-1] - after[0] == pytest.approx(before[-1] - before[0], abs=0.15)
+
+
 @pytest.mark.parametrize("name", ["12:30.mp4", "concat:a.mp4", "pipe:0.mkv", "http:x.mkv", "%d.mkv"])
 def test_a_colon_in_a_name_is_no_protocol(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)

@@ -6,13 +6,15 @@ Never cover pictures, thumbnails, attachments or further picture tracks: they sh
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from fractions import Fraction
-from math import ceil
+from math import ceil, inf
 from pathlib import Path
 from typing import Any
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.error import ArgumentError, FFmpegError, InvalidDataError
 from av.stream import Stream
@@ -33,11 +35,12 @@ OF_THE_FILE = {
 PICTURES = re.compile("picture|thumb|cover|artwork|image|xmp|exif", re.IGNORECASE)
 LONGEST = 4096  # characters of a tag: more may be a picture
 TEXTS = {"subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text"}  # subtitles that can become each other
+AAC_RATES = {8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000}
 TEXT_OF = {"matroska": "subrip", "mp4": "mov_text", "mov": "mov_text"}  # as each container has them
 
 
 class Tracks:
-    """The tracks of a film that are copied into another as they are, but by the clock of the picture."""
+    """The tracks of a film that go into another: as they are, where it can hold them, and by the picture's clock."""
 
     def __init__(self, path: Path, start: float, output: OutputContainer) -> None:
         """Add them, chapters and tags to `output`, before the first packet is written; what it can't hold is left out.
@@ -45,10 +48,12 @@ class Tracks:
         """
         self._source, self._output = open_film(path), output
         self._targets: dict[int, Stream] = {}
+        self._converted: set[int] = set()
         self._last: dict[int, int] = {}
         for stream in self._source.streams:
-            if stream.type in ("audio", "subtitle") and (target := add(output, stream)) is not None:
-                self._targets[stream.index] = target
+            if stream.type in ("audio", "subtitle") and (added := add(output, stream)) is not None:
+                self._targets[stream.index], other = added
+                self._converted |= {stream.index} if other else set()
         output.metadata.update(kept_tags(self._source.metadata))
         output.set_chapters([moved(chapter, start) for chapter in self._source.chapters()])
         packets = clocked(readable(self._source, lambda error: None), clock_of(self._source, start))
@@ -60,52 +65,54 @@ class Tracks:
         while self._next is not None:
             if self._next.dts is not None and float(self._next.dts * self._next.time_base) > time:
                 return
-            for packet in self._fitting(self._next):
-                try:
-                    self._output.mux(packet)
-                except (ArgumentError, InvalidDataError):  # this one packet is no reason to give up the film
-                    continue
+            self._write(self._in_order(self._next))
             self._next = next(self._packets, None)
 
-    def _fitting(self, packet: Packet) -> Iterator[Packet]:
+    def finish(self) -> None:
+        """Write the rest."""
+        self.copy_until(inf)
+        for index, target in self._targets.items():
+            if isinstance(target, AudioStream) and index in self._converted:
+                self._write(target.encode(None))
+
+    def _write(self, packets: Iterable[Packet]) -> None:
+        for packet in packets:
+            with suppress(ArgumentError, InvalidDataError):  # one packet is no reason to give up the film
+                self._output.mux(packet)
+
+    def _in_order(self, packet: Packet) -> list[Packet]:
         """The packet for its new track, after the last one there."""
-        source, target = packet.stream, self._targets[packet.stream_index]
-        last, base, length = self._last.get(source.index), packet.time_base, packet.duration or 0
+        index, target = packet.stream_index, self._targets[packet.stream_index]
+        last, base, length = self._last.get(index), packet.time_base, packet.duration or 0
         at = packet.dts if packet.pts is None else packet.pts
         if last is not None:
             at = max(last + length if at is None else at, last + ceil(TICK / base))
         if at is None:
-            return
-        self._last[source.index] = at
-        if source.name != target.name:
-            assert isinstance(source, SubtitleStream)
-            assert isinstance(target, SubtitleStream)
-            if (shown := source.codec_context.decode2(packet)) is None:
-                return
-            packet = target.codec_context.encode_subtitle(shown)
-        packet.pts = packet.dts = at
-        packet.duration, packet.time_base, packet.stream = length, base, target
-        yield packet
+            return []
+        self._last[index] = packet.pts = packet.dts = at
+        if index in self._converted:
+            return converted(packet, target)
+        packet.stream = target
+        return [packet]
 
     def close(self) -> None:
         """Close the source."""
         self._source.close()
 
 
-def add(output: OutputContainer, stream: Stream) -> Stream | None:
-    """A track for packets of `stream`, as text of another kind where that fits; None where the container has no place
-    for it.
+def add(output: OutputContainer, stream: Stream) -> tuple[Stream, bool] | None:
+    """A track for the packets of `stream`, and whether they have to be converted for it; None where the container has
+    no place for them.
     """
     kind = output.format.name
-    if fits(kind, stream, None):
-        target = add_as(output, stream, None)
-    elif stream.name in TEXTS and fits(kind, stream, TEXT_OF[kind]):
-        target = add_as(output, stream, TEXT_OF[kind])
-    else:
-        return None
-    target.metadata.update(track_tags(stream))
-    target.disposition = stream.disposition
-    return target
+    other = "aac" if stream.type == "audio" else TEXT_OF[kind] if stream.name in TEXTS else None
+    for codec in (None, other):
+        if fits(kind, stream, codec):
+            target = add_as(output, stream, codec)
+            target.metadata.update(track_tags(stream))
+            target.disposition = stream.disposition
+            return target, codec is not None
+    return None
 
 
 def fits(kind: str, stream: Stream, codec: str | None) -> bool:
@@ -120,16 +127,40 @@ def fits(kind: str, stream: Stream, codec: str | None) -> bool:
 
 
 def add_as(output: OutputContainer, stream: Stream, codec: str | None) -> Stream:
-    """A new track like `stream`, or for its texts in another codec. Raises FFmpegError, ValueError."""
+    """A new track like `stream`, or in another codec. Raises FFmpegError, ValueError."""
     if codec is None:
         return output.add_stream_from_template(stream)
-    target = output.add_stream(codec)
+    if isinstance(stream, AudioStream):
+        sound = output.add_stream("aac", rate=stream.rate if stream.rate in AAC_RATES else max(AAC_RATES))
+        sound.layout = "mono" if stream.channels == 1 else "stereo"
+        return sound
     assert isinstance(stream, SubtitleStream)
+    target = output.add_stream(codec)
     assert isinstance(target, SubtitleStream)
     stream.codec_context.open(strict=False)  # which makes the header
     target.codec_context.subtitle_header = stream.codec_context.subtitle_header
     target.codec_context.time_base = Fraction(1, 1000)
     return target
+
+
+def converted(packet: Packet, target: Stream) -> list[Packet]:
+    """The packet, decoded and encoded for a track of another codec; nothing where that can't be done."""
+    source = packet.stream
+    try:
+        if isinstance(target, AudioStream):
+            assert isinstance(source, AudioStream)
+            return [done for frame in source.decode(packet) for done in target.encode(frame)]
+        assert isinstance(source, SubtitleStream)
+        assert isinstance(target, SubtitleStream)
+        shown = source.codec_context.decode2(packet)
+        if shown is None:
+            return []
+        text = target.codec_context.encode_subtitle(shown)
+    except FFmpegError:
+        return []
+    text.pts, text.dts, text.duration = packet.pts, packet.dts, packet.duration
+    text.time_base, text.stream = packet.time_base, target
+    return [text]
 
 
 def track_tags(stream: Stream) -> dict[str, str]:

@@ -120,7 +120,7 @@ def encode(
                     count += 1
                     step()
                 output.mux(stream.encode())
-                tracks.copy_until(float("inf"))
+                tracks.finish()
     except FFmpegError as error:
         raise OutputError(f"{target} can't be written: {error.strerror}") from None
     return count
