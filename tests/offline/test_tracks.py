@@ -155,6 +155,16 @@ def test_sound_whose_times_repeat_is_kept(tmp_path):
 
 
 @needs_ffmpeg
+def test_a_track_of_an_unknown_kind_is_left_out(tmp_path, capsys):
+    (tmp_path / "in.srt").write_text(WORDS)
+    make_video(tmp_path / "in.mkv", *PICTURE, "-i", tmp_path / "in.srt", "-map", 0, "-map", 1, *H264, "-c:s", "srt")
+    data = (tmp_path / "in.mkv").read_bytes()
+    (tmp_path / "in.mkv").write_bytes(data.replace(b"S_TEXT/UTF8", b"S_TEXT/XXXX"))
+    assert "beside: 1 subtitle track" in blurred(tmp_path / "in.mkv", tmp_path / "out.mkv", capsys)
+    assert len(tracks(tmp_path / "out.mkv")) == 1
+
+
+@needs_ffmpeg
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
 def test_sound_that_a_container_does_not_take_becomes_aac(tmp_path, capsys, suffix):
     make_video(tmp_path / "in.wmv", *PICTURE, *SINE, "-c:v", "wmv2", "-c:a", "wmav2", "-t", 1)

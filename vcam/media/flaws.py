@@ -8,6 +8,7 @@ from av.video.frame import VideoFrame
 from vcam.media.timeline import NEAR, Packet
 
 LATE = 0.5  # seconds by which a whole film may be shorter than its header says, where that counts no frames
+SAID = 9  # joints at most
 FEW = 0.05  # share of frames after which others are missing, where that is no habit of the film
 
 
@@ -25,7 +26,9 @@ class Flaws:
     shown: float = 0.0  # of the picture
     last: float | None = None  # the newest frame's time
     number: int = 0  # of frames
-    gaps: dict[float, int] = field(default_factory=dict)  # the last frame before it, and how many have no place in it
+    gaps: int = 0  # between frames, and how many frames would have had a place there,
+    skipped: int = 0
+    around: tuple[float, ...] = ()  # and the frames before the first and the last gap
     changed: float | None = None  # when the picture took another shape
 
     def miss(self, error: FFmpegError, time: float | None = None) -> None:
@@ -58,7 +61,8 @@ class Flaws:
         """A frame is to be seen from a time on."""
         self.number += 1
         if self.last is not None and (skipped := round((time - self.last) / self.step) - 1) > 0:
-            self.gaps[self.last] = skipped
+            self.gaps, self.skipped = self.gaps + 1, self.skipped + skipped
+            self.around = (*self.around[:1], self.last)
         if other_shape and self.changed is None:
             self.changed = time
         self.last, self.shown = time, max(self.shown, time + self.step)
@@ -74,15 +78,16 @@ class Flaws:
             said.append(f"is cut off: it ends after {end:.1f} of {length:.1f} seconds")
         if self.first is not None and self.given is not None and self.first - self.given > NEAR:
             said.append(f"has no whole picture in its first {self.first - self.given:.1f} seconds")
-        gaps = {} if joints else self.gaps
-        skipped, when = sum(gaps.values()), moments([*self.lost, *gaps])
-        if self.lost or (self.missing > 1 and gaps):
+        skipped, around = (0, ()) if joints else (self.skipped, self.around)
+        when = moments([*self.lost, *around])
+        if self.lost or (self.missing > 1 and skipped):
             number = max(len(self.lost), min(self.missing, skipped))
             said.append(f"is damaged: {number} {'frame is' if number == 1 else 'frames are'} lost or faulty {when}")
-        elif constant and skipped > 1 and len(gaps) <= FEW * self.number:
+        elif constant and skipped > 1 and self.gaps <= FEW * self.number:
             said.append(f"lacks {skipped} frames {when}")
         if joints:
-            said.append(f"has times that begin anew at {', '.join(f'{joint:.1f}' for joint in joints[:9])} s")
+            more = ", …" if len(joints) > SAID else ""
+            said.append(f"has times that begin anew at {', '.join(f'{at:.1f}' for at in joints[:SAID])}{more} s")
         if self.changed is not None:
             said.append(f"changes its size at {self.changed:.1f} s, and is fitted into the first one")
         return said

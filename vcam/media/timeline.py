@@ -13,6 +13,7 @@ from av.stream import Stream
 NEAR = 0.1  # seconds by which a time may be off and still belong where it is, as in FFmpeg's own program
 SILENCE = 10.0  # seconds without a packet, beyond which the sender's clock was set anew, as there
 SHARED = 1.0  # and beyond which it was, where all streams are silent
+RECENT = 8  # parts to which a time may belong
 TICK = 0.001  # seconds between two times at least: as Matroska counts
 OWN_CLOCK = 0x0200  # AVFMT_TS_DISCONT: formats of broadcasts, whose times may begin anew at any place
 
@@ -46,7 +47,8 @@ class Clock:
         """
         if not steady:
             now = max((place.end for place in self._places.values() if place.end is not None), default=0.0)
-            return self._shifts[0] if time is None else min(self._shifts, key=lambda shift: abs(time + shift - now))
+            recent = self._shifts[-RECENT:]
+            return recent[-1] if time is None else min(recent, key=lambda shift: abs(time + shift - now))
         place = self._places.setdefault(stream, Place(len(self._shifts) - 1))
         if time is not None:
             if place.end is not None:
@@ -60,13 +62,15 @@ class Clock:
         """The part to which a time belongs, in a stream that is at the `end` of a packet of `part`: where it follows
         most closely, or a new one.
         """
-        ahead = [time + shift - end for shift in self._shifts]
+        recent: set[int] = {part, *range(max(0, len(self._shifts) - RECENT), len(self._shifts))}
+        ahead = {other: time + self._shifts[other] - end for other in recent}
         if abs(ahead[part]) <= NEAR:
             return part
         others = [place.end for key, place in self._places.items() if key != stream and place.end is not None]
         longest = self._longest(end, time + self._shifts[part], others)
-        if fitting := [other for other, gap in enumerate(ahead) if -NEAR <= gap <= longest]:
-            return min(fitting, key=lambda other: abs(ahead[other]))
+        fitting = {abs(gap): each for each, gap in ahead.items() if -NEAR <= gap <= longest}
+        if fitting:
+            return fitting[min(fitting)]
         if self._own_clock:  # after all that belongs to the part before
             end = max([end, *(other for other in others if other <= end + SILENCE)])
         self.joints.append(end)

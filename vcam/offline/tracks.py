@@ -104,6 +104,8 @@ def add(output: OutputContainer, stream: Stream) -> tuple[Stream, bool] | None:
     """A track for the packets of `stream`, and whether they have to be converted for it; None where the container has
     no place for them.
     """
+    if stream.codec_context is None:  # of a kind that FFmpeg does not know
+        return None
     kind = output.format.name
     other = "aac" if stream.type == "audio" else TEXT_OF[kind] if stream.name in TEXTS else None
     for codec in (None, other):
