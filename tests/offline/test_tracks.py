@@ -154,6 +154,34 @@ def test_sound_whose_times_repeat_is_kept(tmp_path):
     assert after[-1] == pytest.approx(before[-1], abs=0.05)
 
 
+ASS = """[Script Info]
+ScriptType: v4.00+
+
+[V4+ Styles]
+Format: Name, Fontname, Fontsize
+Style: Default,Arial,16
+
+[Graphics]
+filename: room.png
+MTIzNDU2Nzg5MDEyMzQ1Njc4OTA
+
+[Events]
+Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
+Dialogue: 0,0:00:00.10,0:00:00.90,Default,,0,0,0,,Good morning
+"""
+
+
+@needs_ffmpeg
+def test_a_picture_in_the_header_of_subtitles_stays_behind_and_their_words_do_not(tmp_path):
+    (tmp_path / "in.ass").write_text(ASS)
+    make_video(tmp_path / "in.mkv", *PICTURE, "-i", tmp_path / "in.ass", "-map", 0, "-map", 1, *H264, "-c:s", "copy")
+    assert b"room.png" in (tmp_path / "in.mkv").read_bytes()
+    blurred(tmp_path / "in.mkv", tmp_path / "out.mkv")
+    made = (tmp_path / "out.mkv").read_bytes()
+    assert b"room.png" not in made
+    assert b"Good morning" in made
+
+
 @needs_ffmpeg
 def test_a_track_of_an_unknown_kind_is_left_out(tmp_path, capsys):
     (tmp_path / "in.srt").write_text(WORDS)

@@ -33,6 +33,7 @@ OF_THE_FILE = {
     "software",
 }  # not of the film
 PICTURES = re.compile("picture|thumb|cover|artwork|image|xmp|exif", re.IGNORECASE)
+HEADER_PICTURES = (b"[Graphics]", b"METADATA_BLOCK_PICTURE", b"image/")  # in those of ASS, Vorbis and FLAC
 LONGEST = 4096  # characters of a tag: more may be a picture
 TEXTS = {"subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text"}  # subtitles that can become each other
 AAC_RATES = {8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000}
@@ -51,7 +52,8 @@ class Tracks:
         self._converted: set[int] = set()
         self._last: dict[int, int] = {}
         for stream in self._source.streams:
-            if stream.type in ("audio", "subtitle") and (added := add(output, stream)) is not None:
+            known = stream.type in ("audio", "subtitle") and stream.codec_context is not None
+            if known and (added := add(output, stream)) is not None:
                 self._targets[stream.index], other = added
                 self._converted |= {stream.index} if other else set()
         output.metadata.update(kept_tags(self._source.metadata))
@@ -104,8 +106,6 @@ def add(output: OutputContainer, stream: Stream) -> tuple[Stream, bool] | None:
     """A track for the packets of `stream`, and whether they have to be converted for it; None where the container has
     no place for them.
     """
-    if stream.codec_context is None:  # of a kind that FFmpeg does not know
-        return None
     kind = output.format.name
     other = "aac" if stream.type == "audio" else TEXT_OF[kind] if stream.name in TEXTS else None
     for codec in (None, other):
@@ -118,7 +118,10 @@ def add(output: OutputContainer, stream: Stream) -> tuple[Stream, bool] | None:
 
 
 def fits(kind: str, stream: Stream, codec: str | None) -> bool:
-    """Whether a container of this kind takes the stream, tried without a file."""
+    """Whether a container of this kind takes the stream, tried without a file. A header with pictures is not copied."""
+    header = getattr(stream.codec_context, "extradata", None) or b""
+    if codec is None and any(mark in header for mark in HEADER_PICTURES):
+        return False
     try:
         with av.open(io.BytesIO(), "w", format=kind) as trial:
             add_as(trial, stream, codec)
