@@ -90,7 +90,7 @@ def test_no_cover_picture_goes_along_and_none_is_taken_for_the_film(tmp_path, ca
         cover = ("-i", tmp_path / "cover.png", *maps)
     make_video(tmp_path / name, *PICTURE, *cover)
     said = blurred(tmp_path / name, tmp_path / "out.mkv", capsys)
-    assert said == f"segblur: {tmp_path / 'out.mkv'} lacks what {tmp_path / name} holds beside: 1 cover picture\n"
+    assert said == f"segblur: {tmp_path / 'out.mkv'} leaves out what {tmp_path / name} also holds: 1 cover picture\n"
     assert [track[0] for track in tracks(tmp_path / "out.mkv")] == ["video"]
     with av.open(str(tmp_path / "out.mkv")) as made:
         assert made.streams.video[0].width == 160
@@ -107,10 +107,21 @@ def test_a_tag_that_may_hold_a_picture_stays_behind(tmp_path, capsys):
                 packet.stream = stream
                 output.mux(packet)
     said = blurred(tmp_path / "tagged.mkv", tmp_path / "out.mkv", capsys)
-    assert "holds beside: the tag metadata_block_picture, the tag note" in said
+    assert "also holds: the tag metadata_block_picture, the tag note" in said
     with av.open(str(tmp_path / "out.mkv")) as made:
         assert "A talk" in made.metadata.values()
         assert not {name.lower() for name in made.metadata} & {"metadata_block_picture", "note"}
+
+
+def test_a_film_that_vanishes_while_it_is_read_still_has_its_result(tmp_path):
+    class Removes(Box):
+        def __call__(self, picture, previous=None):
+            (tmp_path / "in.mkv").unlink(missing_ok=True)
+            return super().__call__(picture, previous)
+
+    film(tmp_path / "in.mkv", 5, sound=True)
+    assert blur_video(tmp_path / "in.mkv", tmp_path / "out.mkv", Removes(), LookSettings()) == 5
+    assert listing(tmp_path) == ["out.mkv"]
 
 
 @needs_ffmpeg
@@ -188,7 +199,7 @@ def test_a_track_of_an_unknown_kind_is_left_out(tmp_path, capsys):
     make_video(tmp_path / "in.mkv", *PICTURE, "-i", tmp_path / "in.srt", "-map", 0, "-map", 1, *H264, "-c:s", "srt")
     data = (tmp_path / "in.mkv").read_bytes()
     (tmp_path / "in.mkv").write_bytes(data.replace(b"S_TEXT/UTF8", b"S_TEXT/XXXX"))
-    assert "beside: 1 subtitle track" in blurred(tmp_path / "in.mkv", tmp_path / "out.mkv", capsys)
+    assert "also holds: 1 subtitle track" in blurred(tmp_path / "in.mkv", tmp_path / "out.mkv", capsys)
     assert len(tracks(tmp_path / "out.mkv")) == 1
 
 

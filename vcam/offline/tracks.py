@@ -24,14 +24,8 @@ from vcam.media.container import NO_FILM, open_film, readable
 from vcam.media.timeline import TICK, Packet, clock_of, clocked
 
 OF_A_TRACK = ("language", "title", "comment", "handler_name")
-OF_THE_FILE = {
-    "encoder",
-    "major_brand",
-    "minor_version",
-    "compatible_brands",
-    "duration",
-    "software",
-}  # not of the film
+# What is said of the file, not of the film.
+OF_THE_FILE = {"encoder", "major_brand", "minor_version", "compatible_brands", "duration", "software"}
 PICTURES = re.compile("picture|thumb|cover|artwork|image|xmp|exif", re.IGNORECASE)
 HEADER_PICTURES = (b"[Graphics]", b"METADATA_BLOCK_PICTURE", b"image/")  # in those of ASS, Vorbis and FLAC
 LONGEST = 4096  # characters of a tag: more may be a picture

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from vcam.effects.backdrop import check_look
 from vcam.effects.look import Look
-from vcam.errors import OutputError
+from vcam.errors import OutputError, PictureError
 from vcam.frame import SafeFrame, empty, size_of
 from vcam.masks.mask import Segment
 from vcam.media.container import url
@@ -85,11 +85,12 @@ def make(video: VideoFile, target: Path, step: Callable[[], object], frames: Ite
     """Write `target` as `encode` does, as a whole, and say on stderr what is missing in it; the number of frames."""
     with whole(target) as beside:
         count = encode(video, beside, target, step, frames)
-        if flaws := video.flaws():
-            on_stderr(f"segblur: {flaws}")
-        if lacks := left_out(video.path, beside):
-            on_stderr(f"segblur: {target} lacks what {video.path} holds beside: {lacks}")
-        return count
+    if flaws := video.flaws():
+        on_stderr(f"segblur: {flaws}")
+    with suppress(PictureError):  # the source may be gone by now, which is no reason to give up the result
+        if lacks := left_out(video.path, target):
+            on_stderr(f"segblur: {target} leaves out what {video.path} also holds: {lacks}")
+    return count
 
 
 def encode(
