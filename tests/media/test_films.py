@@ -20,8 +20,6 @@ def test_a_video_filmed_lying_down_stands_upright(tmp_path, degrees):
     )
     make_video(tmp_path / "truth.mkv", "-i", tmp_path / "turned.mp4", "-c:v", "ffv1")  # ffmpeg turns by itself
     with VideoFile(tmp_path / "turned.mp4") as turned, VideoFile(tmp_path / "truth.mkv") as truth:
-        if not turned.quarters:
-            pytest.skip("this ffmpeg can't write the note")
         one, other = next(turned.frames()), next(truth.frames())
         assert (turned.width, turned.height) == (truth.width, truth.height)
     assert np.abs(one.astype(int) - other).mean() < 2

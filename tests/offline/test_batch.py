@@ -143,15 +143,25 @@ def test_each_stream_is_told_its_own_mask_before_and_no_other(clips, tmp_path):
 
 def test_what_can_t_be_read_is_told_and_the_others_go_on(clips, tmp_path):
     (tmp_path / "text.mp4").write_text("this is not a video")
+    bad = [tmp_path / "text.mp4", tmp_path / "missing.mp4"]
+    out = tmp_path / "out"
+    jobs = blurred([bad[0], clips[0], bad[1], clips[2]], out, 2, always(Box()))
+    assert sorted(path.name for path in out.iterdir()) == ["one.blurred.mkv", "three.blurred.mkv"]
+    for path, says in zip(bad, ("can't be read as a video", "No such file"), strict=True):
+        assert re.search(f"{path.name}.*{says}", jobs[path.name].trouble)
+    assert len(frames_of(out / "one.blurred.mkv")) == FRAMES
+
+
+def test_of_one_that_is_cut_off_there_is_what_can_be_read_and_a_sentence(clips, tmp_path, capsys):
     data = SAMPLE.read_bytes()
     (tmp_path / "cut.mkv").write_bytes(data[: len(data) // 2])
-    bad = [tmp_path / "text.mp4", tmp_path / "cut.mkv", tmp_path / "missing.mp4"]
-    out = tmp_path / "out"
-    jobs = blurred([bad[0], clips[0], bad[1], clips[2], bad[2]], out, 2, always(Box()))
-    assert sorted(path.name for path in out.iterdir()) == ["one.blurred.mkv", "three.blurred.mkv"]
-    for path, says in zip(bad, ("can't be read as a video", "cut off|damaged", "No such file"), strict=True):
-        assert re.search(f"{path.name}.*({says})", jobs[path.name].trouble)
-    assert len(frames_of(out / "one.blurred.mkv")) == FRAMES
+    jobs = blurred([tmp_path / "cut.mkv", clips[2]], tmp_path / "out", 2, always(Box()))
+    assert jobs["cut.mkv"].trouble == jobs["three.mkv"].trouble == ""
+    assert 35 < jobs["cut.mkv"].frames == len(frames_of(tmp_path / "out" / "cut.blurred.mkv")) < 55
+    said = capsys.readouterr().err.splitlines()
+    assert [
+        line for line in said if line.startswith(f"segblur: {tmp_path / 'cut.mkv'} is cut off: it ends after")
+    ] == said
 
 
 def test_a_failure_nobody_thought_of_ends_one_video_and_leaves_what_was_there(clips, tmp_path, monkeypatch):
@@ -212,7 +222,7 @@ def test_a_disk_that_is_full_for_one_is_not_for_the_others(clips, tmp_path, monk
         return original(source, beside, target, step, frames)
 
     original = video.encode
-    monkeypatch.setattr("vcam.offline.batch.encode", full)
+    monkeypatch.setattr(video, "encode", full)
     jobs = blurred(clips[:2], tmp_path, 2, always(Box()))
     assert "one.blurred.mkv can't be written: No space left" in jobs["one.mkv"].trouble
     assert [path.name for path in tmp_path.iterdir()] == ["two.blurred.mkv"]
@@ -298,19 +308,19 @@ def test_on_a_gpu_graphs_are_made_one_at_a_time_and_only_for_another_size(monkey
 @needs_gpu
 def test_on_a_gpu_each_stream_makes_the_frames_that_it_makes_alone(clips, tmp_path, monkeypatch):
     """What is handed to the encoder is compared."""
-    from vcam.offline import batch
+    from vcam.offline import video
 
-    made, original = {}, batch.encode
+    made, original = {}, video.encode
 
-    def encode(video, beside, target, step, frames):
+    def encode(source, beside, target, step, frames):
         def noted():
             for time, safe in frames:
                 made.setdefault(target, []).append(safe.pixels.copy())
                 yield time, safe
 
-        return original(video, beside, target, step, noted())
+        return original(source, beside, target, step, noted())
 
-    monkeypatch.setattr(batch, "encode", encode)
+    monkeypatch.setattr(video, "encode", encode)
 
     def load():
         return network.load_by_size(NetworkSettings(device="cuda"))

@@ -46,13 +46,10 @@ def test_a_video_comes_out_with_every_frame_and_its_sound(tmp_path):
 
 
 def bad_videos(folder):
-    data = SAMPLE.read_bytes()
-    (folder / "cut.mkv").write_bytes(data[: len(data) // 2])
     (folder / "text.mp4").write_text("this is not a video")
     (folder / "empty.mp4").touch()
     picture(folder / "picture.png", 8, 8)
     return {
-        "cut.mkv": "cut off|damaged",
         "text.mp4": "can't be read as a video",
         "empty.mp4": "can't be read",
         "missing.mp4": "No such file",

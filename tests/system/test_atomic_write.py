@@ -1,6 +1,8 @@
 """Files that are written whole or not at all: what links lead to stays in its place, and names may be long."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,3 +84,45 @@ def test_a_file_is_replaced_in_one_step_or_stays_as_it_was(tmp_path):
     assert (target.read_text(), [path.name for path in tmp_path.iterdir()]) == ("new", ["x"])
     with pytest.raises(OutputError, match="can't be written"), whole(tmp_path / "no" / "x") as beside:
         beside.write_text("new")
+
+
+@pytest.fixture
+def gone():
+    """The number of a process that is no more."""
+    with subprocess.Popen(["true"]) as process:
+        return process.pid
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path, gone):
+    left = [f".{gone}.segblur.a.mkv", f".{gone}.segblur.other.jpg", f".{gone}.a.mkv"]
+    others = [f".{os.getppid()}.segblur.a.mkv", f".{gone}.b.mkv", ".segblur.a.mkv", f"{gone}.segblur.a.mkv"]
+    for name in left + others:
+        (tmp_path / name).touch()
+    put(tmp_path / "a.mkv")
+    assert sorted(names(tmp_path)) == sorted([*others, "a.mkv"])
+
+
+WRITES = """
+import sys
+from pathlib import Path
+from vcam.system.atomic_write import whole
+with whole(Path(sys.argv[1])) as beside:
+    beside.write_text("half")
+    print(beside, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_what_a_living_process_writes_stays_even_if_its_number_is_not_seen(tmp_path, gone):
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITES, tmp_path / "a.mkv"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as writer:
+        beside = Path(writer.stdout.readline().strip())
+        put(tmp_path / "a.mkv")
+        assert beside.read_text() == "half"
+        elsewhere = beside.rename(tmp_path / f".{gone}.segblur.a.mkv")  # as in another container, with its lock
+        put(tmp_path / "a.mkv")
+        assert elsewhere.read_text() == "half"
+        writer.kill()
+    put(tmp_path / "b.mkv")
+    assert sorted(names(tmp_path)) == ["a.mkv", "b.mkv"]

@@ -3,13 +3,12 @@
 from collections.abc import Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Self
+from typing import Any, Self, cast
 
 import av
 import cv2
 import numpy as np
 from av.codec import CodecContext
-from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
@@ -17,85 +16,124 @@ from av.video.stream import VideoStream
 
 from vcam.errors import PictureError
 from vcam.frame import I420, empty, planes, size_of
-from vcam.media.pictures import OTHER, before_white, check_size, demand_file
+from vcam.media.container import film_track, open_film, readable
+from vcam.media.deinterlace import deinterlaced
+from vcam.media.flaws import Flaws
+from vcam.media.pictures import OTHER, before_white, check_size
+from vcam.media.timeline import Packet, clock_of, clocked, in_order
 from vcam.media.yuv import cover, from_bgr
 
 SAMPLE = Path(__file__).parent.parent / "sample" / "signing.mkv"
 LIBVPX = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
-CUT_OFF = 0.5  # seconds by which a whole video may be shorter than its header says
+FASTEST = 1000  # frames a second; what says more says nothing
+BLACK = (16, 128, 128)
 
 
 class VideoFile:
-    """The frames of a video as I420 of its own size (a last odd line or column is dropped)."""
+    """The frames of a video as I420 of the first one's size (a last odd line or column is dropped)."""
 
     def __init__(self, path: Path) -> None:
         """Open it. Raises PictureError."""
         self.path = path
-        self.end = 0.0  # seconds, of what was read of all streams
+        self.start, self.fps = 0.0, 30.0  # seconds by the file's clock; until both are known
+        self._aspects: dict[tuple[int, int], Fraction | None] = {}  # of pixels, by a frame's size
         self.rewind()
-        first = next(self._decode(), None)
-        self.close()
-        self.rewind()
-        # Telephones film lying down and note that it has to be turned.
-        self.quarters = round((first.rotation if first else 0) / 90) % 4
-        width, height = self.stream.width & ~1, self.stream.height & ~1
+        frame = next(deinterlaced(self._decode(), self.stream), None)
+        if frame is None:
+            self.close()
+            raise PictureError(f"{path} holds no frame that can be decoded{self._flaws.reason}; {OTHER}")
+        self._shape = self._shape_of(frame)
+        sideways = self._shape[3]
         aspect = self.stream.sample_aspect_ratio or Fraction(1)
-        sideways = self.quarters % 2 == 1
+        width, height = frame.width & ~1, frame.height & ~1
         self.width, self.height = (height, width) if sideways else (width, height)
         self.pixel_aspect = 1 / aspect if sideways else aspect
-        self.fps = float(self.stream.average_rate or 30)
+        fps = self.stream.average_rate or self.stream.guessed_rate or 0
+        self.fps = float(fps) if 0 < fps <= FASTEST else self.fps
         own = (self.stream.duration or 0) * (self.stream.time_base or Fraction(0))
         self.length = float(own or (self.container.duration or 0) / av.time_base)  # seconds
         self.count = self.stream.frames or round(self.length * self.fps)
-        try:
-            check_size(path, self.width, self.height)
-        except PictureError:
-            self.close()
-            raise
-
-    def _decode(self) -> Iterator[VideoFrame]:
-        try:
-            for packet in self.container.demux():
-                if packet.pts is not None and packet.time_base is not None:
-                    self.end = max(self.end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
-                if packet.stream is self.stream:
-                    yield from self.decoder.decode(packet)
-        except FFmpegError as error:
-            raise PictureError(f"{self.path} is damaged: {error.strerror}; {OTHER}") from None
+        start = (self.container.start_time or 0) / av.time_base
+        if len(self.container.streams) == 1 and frame.time is not None and frame.time > start:
+            self.length -= frame.time - start
+            start = frame.time  # nothing is heard before the first frame that is whole
+        self.close()
+        check_size(path, self.width, self.height)
+        self.start = start
+        self.rewind()
 
     def rewind(self) -> None:
         """Open the file, or a closed one again: not every file can be sought. Raises PictureError."""
-        demand_file(self.path)
-        self.end = 0.0
+        self.container = open_film(self.path)
         try:
-            self.container: InputContainer = av.open(str(self.path))
-        except (FFmpegError, OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise PictureError(f"{self.path} can't be read as a video: {reason}; {OTHER}") from None
-        if not self.container.streams.video:
+            self.stream = film_track(self.path, self.container)
+        except PictureError:
             self.container.close()
-            raise PictureError(f"{self.path} holds no video; {OTHER}")
-        self.stream: VideoStream = self.container.streams.video[0]
+            raise
         self.decoder = decoder_of(self.stream)
-        self.decoder.thread_type = "AUTO"
+        # With a thread for each frame, the decoder would give up whatever follows a flaw in the last dozen.
+        self.decoder.thread_type = "SLICE"
+        self._clock = clock_of(self.container, self.start)
+        self._flaws = Flaws(1 / self.fps)
+
+    def _decode(self) -> Iterator[VideoFrame]:
+        for packet in clocked(readable(self.container, self._flaws.miss), self._clock):
+            own = packet.stream_index == self.stream.index
+            self._flaws.read(packet, own)
+            if own:
+                yield from self._decoded(packet)
+        last: Packet = av.Packet()
+        last.time_base = self.stream.time_base or Fraction(1, 1000)
+        yield from self._decoded(last)
+
+    def _decoded(self, packet: Packet) -> Iterator[VideoFrame]:
+        try:
+            frames = self.decoder.decode(cast("av.Packet[VideoStream]", packet))
+        except FFmpegError as error:
+            self._flaws.miss(error, None if packet.pts is None else float(packet.pts * packet.time_base))
+            return
+        for frame in frames:
+            frame.pts = frame.dts if frame.pts is None else frame.pts
+            self._flaws.decoded(frame)
+            yield frame
 
     def frames(self) -> Iterator[I420]:
-        """Each frame, turned upright. Raises PictureError where the file is damaged or ends too early."""
+        """Each frame, turned upright."""
         return (pixels for _, pixels in self.timed_frames())
 
     def timed_frames(self) -> Iterator[tuple[float, I420]]:
-        """Each frame with its time in seconds. Raises PictureError."""
-        end = None
-        for number, frame in enumerate(self._decode()):
-            time = number / self.fps if frame.time is None else float(frame.time)
-            end = time + 1 / self.fps
-            yield time, np.ascontiguousarray(upright(to_i420(frame, self.stream), self.quarters))
-        if end is None:
-            raise PictureError(f"{self.path} holds no frame that can be decoded; {OTHER}")
-        # Matroska tells only how long the longest stream is, and sound may go on after the picture.
-        end = end if self.stream.duration else max(end, self.end)
-        if end + CUT_OFF < 0.95 * self.length:
-            raise PictureError(f"{self.path} is cut off: it ends after {end:.1f} of {self.length:.1f} seconds; {OTHER}")
+        """Each frame with its time in seconds, which increases; `flaws` says what was wrong with them."""
+        whole = deinterlaced(self._decode(), self.stream)
+        for time, frame in in_order(((frame.time, frame) for frame in whole), 1 / self.fps):
+            self._flaws.show(time, self._shape_of(frame) != self._shape)
+            yield time, self._pixels(frame)
+
+    def _pixels(self, frame: VideoFrame) -> I420:
+        """Upright, at the first frame's size: one of another shape is fitted in, with black beside it."""
+        across, down, sideways = orientation(frame)
+        size = (self.width, self.height)
+        shape = self._shape_of(frame)
+        if shape != self._shape:
+            ratio = frame.width * (shape[2] or 1) / Fraction(frame.height)
+            size = inside(size, (1 / ratio if sideways else ratio) / self.pixel_aspect)
+        pixels = upright(to_i420(frame, size[::-1] if sideways else size), across, down, sideways)
+        return pixels if size == (self.width, self.height) else on_black(pixels, self.width, self.height)
+
+    def _shape_of(self, frame: VideoFrame) -> tuple[int, int, Fraction | None, bool]:
+        """Width, height, the aspect of its pixels by the decoder, and whether it lies on its side."""
+        size = (frame.width, frame.height)
+        if (self.decoder.width, self.decoder.height) == size:  # it may be ahead of what it gives back
+            self._aspects[size] = self.decoder.sample_aspect_ratio
+        return *size, self._aspects.get(size), orientation(frame)[2]
+
+    def flaws(self) -> str:
+        """A sentence on what was wrong with the frames read last; "" where all was well."""
+        stream = self.stream
+        constant = stream.average_rate == stream.base_rate
+        said = self._flaws.sentences(
+            self.length, bool(stream.frames), bool(stream.duration), constant, self._clock.joints
+        )
+        return f"{self.path} {'; it '.join(said)}" if said else ""
 
     def close(self) -> None:
         """Close the file."""
@@ -125,11 +163,9 @@ def has_alpha(frame: VideoFrame) -> bool:
     return frame.format.has_palette or any(component.is_alpha for component in frame.format.components)
 
 
-def to_i420(frame: VideoFrame, stream: VideoStream) -> I420:
-    """A decoded frame as BT.601, limited range, without a last odd line or column, before white where it is
-    transparent.
-    """
-    width, height = stream.width & ~1, stream.height & ~1
+def to_i420(frame: VideoFrame, size: tuple[int, int]) -> I420:
+    """A decoded frame as BT.601, limited range, scaled to (width, height), before white where it is transparent."""
+    width, height = size
     if has_alpha(frame):
         pixels, rgba = empty(width, height), frame.to_ndarray(format="rgba")
         from_bgr(before_white(rgba[..., 2::-1], rgba[..., 3]), pixels)
@@ -145,18 +181,48 @@ def to_i420(frame: VideoFrame, stream: VideoStream) -> I420:
     return np.ascontiguousarray(plain.to_ndarray())
 
 
-def upright(pixels: I420, quarters: int) -> I420:
-    """The picture turned by so many quarters against the clock."""
-    if not quarters:
+def orientation(frame: VideoFrame) -> tuple[bool, bool, bool]:
+    """Whether the frame has to be mirrored left to right and top to bottom, after its rows were made columns, by the
+    display matrix: telephones film lying down, or mirrored, and note it.
+    """
+    note = cast(dict[str, Any], frame.side_data).get("DISPLAYMATRIX")
+    if note is None:
+        return False, False, False
+    # A pixel at (x, y) is to be seen at (ax + cy, bx + dy), moved into view.
+    a, b, _, c, d = np.frombuffer(note, np.int32)[:5].tolist()
+    sideways = abs(b) + abs(c) > abs(a) + abs(d)
+    return (c < 0, b < 0, True) if sideways else (a < 0, d < 0, False)
+
+
+def upright(pixels: I420, across: bool, down: bool, sideways: bool) -> I420:
+    """The picture as `orientation` says."""
+    if not (across or down or sideways):
         return pixels
-    turned = [np.rot90(plane, quarters).reshape(-1) for plane in planes(pixels)]
-    width = pixels.shape[1] if quarters == 2 else pixels.shape[0] * 2 // 3
-    return np.concatenate(turned).reshape(-1, width)
+    turned = [plane.T if sideways else plane for plane in planes(pixels)]
+    turned = [plane[:: -1 if down else 1, :: -1 if across else 1] for plane in turned]
+    return np.concatenate([plane.reshape(-1) for plane in turned]).reshape(-1, turned[0].shape[1])
+
+
+def inside(size: tuple[int, int], ratio: Fraction) -> tuple[int, int]:
+    """The largest even (width, height) within `size` whose width is `ratio` times its height."""
+    width, height = size
+    wide, high = min(width, round(height * ratio)), min(height, round(width / ratio))
+    return max(2, (wide + 1) & ~1), max(2, (high + 1) & ~1)
+
+
+def on_black(pixels: I420, width: int, height: int) -> I420:
+    """The picture in the middle of a black one of (width, height)."""
+    result = empty(width, height)
+    for source, target, black in zip(planes(pixels), planes(result), BLACK, strict=True):
+        target[:] = black
+        top, left = ((whole - part) // 2 for whole, part in zip(target.shape, source.shape, strict=True))
+        target[top : top + source.shape[0], left : left + source.shape[1]] = source
+    return result
 
 
 def endless(path: Path, size: tuple[int, int]) -> Generator[tuple[float, I420], None, None]:
-    """The frames of a video at (width, height), again and again, each with its time in seconds, the first at 0. Raises
-    PictureError where the file is damaged, at any time.
+    """The frames of a video at (width, height), again and again, each with its time in seconds, the first at 0; what
+    can't be decoded is left out. Raises PictureError where nothing can, or the file is gone.
     """
     start = 0.0
     with VideoFile(path) as video:
@@ -165,7 +231,8 @@ def endless(path: Path, size: tuple[int, int]) -> Generator[tuple[float, I420], 
             for time, pixels in video.timed_frames():
                 first = time if first is None else first
                 yield start + time - first, fitted(pixels, size, float(video.pixel_aspect))
-            assert time is not None and first is not None  # else timed_frames has raised
+            if time is None or first is None:
+                raise PictureError(f"{path} holds no frame that can be decoded any more; {OTHER}")
             start += time - first + 1 / video.fps
             video.close()
             video.rewind()

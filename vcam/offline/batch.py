@@ -22,10 +22,9 @@ from vcam.errors import OutputError, PictureError, SegBlurError
 from vcam.masks.mask import Segment
 from vcam.media.films import VideoFile
 from vcam.offline.results import make_folder
-from vcam.offline.video import CONTAINERS, blur_frames, check_target, encode, on_stderr
+from vcam.offline.video import CONTAINERS, blur_frames, check_target, make, on_stderr
 from vcam.pipeline.framing import AS_FILMED
 from vcam.settings import FramingSettings, LookSettings, for_camera
-from vcam.system.atomic_write import whole
 
 MOST_BY_ITSELF = 8  # files at a time by default: memory grows with each
 
@@ -148,8 +147,7 @@ def blur_one(
         check_target(job.source, job.target)
         segment = network(video.width, video.height)
         frames = blur_frames(video, segment, look, framing, lambda reason: on_stderr(f"{job.source}: {reason}"))
-        with whole(job.target) as beside:
-            return encode(video, beside, job.target, step, frames)
+        return make(video, job.target, step, frames)
 
 
 def by_itself() -> int:

@@ -2,11 +2,13 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from fractions import Fraction
 from pathlib import Path
 
 import av
 from av.error import FFmpegError
+from av.stream import Disposition
 from tqdm import tqdm
 
 from vcam.effects.backdrop import check_look
@@ -14,8 +16,10 @@ from vcam.effects.look import Look
 from vcam.errors import OutputError, PictureError
 from vcam.frame import SafeFrame, empty, size_of
 from vcam.masks.mask import Segment
+from vcam.media.container import url
 from vcam.media.films import VideoFile
 from vcam.media.raw_frame import RawFrame
+from vcam.offline.tracks import Tracks, left_out, track_tags
 from vcam.pipeline.framing import AS_FILMED
 from vcam.pipeline.pipeline import Pipeline
 from vcam.settings import FramingSettings, LookSettings, Settings, for_camera
@@ -24,6 +28,7 @@ from vcam.system.stage_timer import StageTimer
 
 TIME_BASE = Fraction(1, 90_000)  # fine enough for every frame rate
 BT601, LIMITED = 6, 1  # SMPTE 170M and MPEG range, as FFmpeg numbers them: what our planes are
+OPTIONS = {"mov": {"movflags": "use_metadata_tags"}}  # QuickTime's own, which have any name
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 
 
@@ -62,8 +67,8 @@ def blur_video(
         check_target(source, target)
         check_look(look)
         bar = tqdm(total=video.count or None, unit="frame", disable=None, desc=source.name)
-        with bar, whole(target) as beside:
-            return encode(video, beside, target, bar.update, blur_frames(video, segment, look, framing))
+        with bar:
+            return make(video, target, bar.update, blur_frames(video, segment, look, framing))
 
 
 def check_target(source: Path, target: Path) -> None:
@@ -76,68 +81,47 @@ def check_target(source: Path, target: Path) -> None:
         raise OutputError(f"{target} can't be written: {error.strerror}; choose another name") from None
 
 
+def make(video: VideoFile, target: Path, step: Callable[[], object], frames: Iterator[tuple[float, SafeFrame]]) -> int:
+    """Write `target` as `encode` does, as a whole, and say on stderr what is missing in it; the number of frames."""
+    with whole(target) as beside:
+        count = encode(video, beside, target, step, frames)
+    if flaws := video.flaws():
+        on_stderr(f"segblur: {flaws}")
+    with suppress(PictureError):  # the source may be gone by now, which is no reason to give up the result
+        if lacks := left_out(video.path, target):
+            on_stderr(f"segblur: {target} leaves out what {video.path} also holds: {lacks}")
+    return count
+
+
 def encode(
     video: VideoFile, beside: Path, target: Path, step: Callable[[], object], frames: Iterator[tuple[float, SafeFrame]]
 ) -> int:
     """Encode the frames of the video, each with its time in seconds, into the file `beside`, as they come, and call
     `step` after each. Raises PictureError, OutputError.
     """
-    try:
-        output = av.open(str(beside), "w", format=CONTAINERS[target.suffix.lower()])
-    except (FFmpegError, OSError, ValueError) as error:
-        raise OutputError(f"{target} can't be written: {getattr(error, 'strerror', None) or error}") from None
     count = 0
-    with output:
-        stream = output.add_stream("libx264", rate=Fraction(video.fps).limit_denominator(1001))
-        stream.width, stream.height, stream.pix_fmt = video.width, video.height, "yuv420p"
-        stream.codec_context.time_base = TIME_BASE
-        stream.codec_context.colorspace, stream.codec_context.color_range = BT601, LIMITED
-        stream.codec_context.sample_aspect_ratio = video.pixel_aspect
-        stream.options = {"crf": "20", "preset": "veryfast"}
-        sound = Sound(video.path, output)
-        try:
-            for time, safe in frames:
-                frame = av.VideoFrame.from_ndarray(safe.pixels, format="yuv420p")
-                frame.pts, frame.time_base = round(time / TIME_BASE), TIME_BASE
-                frame.colorspace, frame.color_range = BT601, LIMITED
-                sound.copy_until(time)  # beside its picture, so that a player need not hold all of one back
-                output.mux(stream.encode(frame))
-                count += 1
-                step()
-            output.mux(stream.encode())
-            sound.copy_until(float("inf"))
-        except FFmpegError as error:
-            raise OutputError(f"{target} can't be written: {error.strerror}") from None
-        finally:
-            sound.close()
+    kind = CONTAINERS[target.suffix.lower()]
+    try:
+        with av.open(url(beside), "w", format=kind, container_options=OPTIONS.get(kind)) as output:
+            stream = output.add_stream("libx264", rate=Fraction(video.fps).limit_denominator(1001))
+            stream.width, stream.height, stream.pix_fmt = video.width, video.height, "yuv420p"
+            stream.codec_context.time_base = TIME_BASE
+            stream.codec_context.colorspace, stream.codec_context.color_range = BT601, LIMITED
+            stream.codec_context.sample_aspect_ratio = video.pixel_aspect
+            stream.options = {"crf": "20", "preset": "veryfast"}
+            stream.metadata.update(track_tags(video.stream))
+            stream.disposition = Disposition.default
+            with closing(Tracks(video.path, video.start, output)) as tracks:
+                for time, safe in frames:
+                    frame = av.VideoFrame.from_ndarray(safe.pixels, format="yuv420p")
+                    frame.pts, frame.time_base = round(time / TIME_BASE), TIME_BASE
+                    frame.colorspace, frame.color_range = BT601, LIMITED
+                    tracks.copy_until(time)  # beside its picture, so that a player need not hold all of one back
+                    output.mux(stream.encode(frame))
+                    count += 1
+                    step()
+                output.mux(stream.encode())
+                tracks.finish()
+    except FFmpegError as error:
+        raise OutputError(f"{target} can't be written: {error.strerror}") from None
     return count
-
-
-class Sound:
-    """The first audio stream of a file, copied as it is into another; nothing where there is none."""
-
-    def __init__(self, source: Path, output: "av.container.OutputContainer") -> None:
-        """Add the stream to `output`, before the first packet is written. Raises PictureError."""
-        self._container, self._output = av.open(str(source)), output
-        self._packets: Iterator[av.Packet[av.AudioStream]] = iter(())
-        self._next: av.Packet[av.AudioStream] | None = None
-        if not self._container.streams.audio:
-            return
-        try:
-            self._target = output.add_stream_from_template(self._container.streams.audio[0])
-        except (FFmpegError, ValueError) as error:
-            self.close()
-            raise PictureError(f"the sound of {source} does not fit into this container ({error}); use .mkv") from None
-        self._packets = (packet for packet in self._container.demux(audio=0) if packet.dts is not None)
-        self._next = next(self._packets, None)
-
-    def copy_until(self, time: float) -> None:
-        """Write the packets up to a time in seconds."""
-        while self._next is not None and float((self._next.dts or 0) * self._next.time_base) <= time:
-            self._next.stream = self._target
-            self._output.mux(self._next)
-            self._next = next(self._packets, None)
-
-    def close(self) -> None:
-        """Close the source."""
-        self._container.close()
