@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 
 from vcam.errors import PictureError
 from vcam.frame import I420, empty, planes, size_of
+from vcam.media import colour
 from vcam.media.pictures import OTHER, before_white, check_size, demand_file
 from vcam.media.yuv import cover, from_bgr
 
@@ -38,6 +39,7 @@ class VideoFile:
         self.rewind()
         # Telephones film lying down and note that it has to be turned.
         self.quarters = round((first.rotation if first else 0) / 90) % 4
+        self.colours = colour.tags(first) if first else (colour.UNSPECIFIED, colour.UNSPECIFIED)
         width, height = self.stream.width & ~1, self.stream.height & ~1
         aspect = self.stream.sample_aspect_ratio or Fraction(1)
         sideways = self.quarters % 2 == 1
@@ -131,18 +133,10 @@ def to_i420(frame: VideoFrame, stream: VideoStream) -> I420:
     """
     width, height = stream.width & ~1, stream.height & ~1
     if has_alpha(frame):
-        pixels, rgba = empty(width, height), frame.to_ndarray(format="rgba")
+        pixels, rgba = empty(width, height), colour.to_rgba(frame)
         from_bgr(before_white(rgba[..., 2::-1], rgba[..., 3]), pixels)
         return pixels
-    plain = frame.reformat(
-        width,
-        height,
-        format="yuv420p",
-        dst_colorspace="ITU601",
-        dst_color_range="MPEG",
-        interpolation="AREA",
-    )
-    return np.ascontiguousarray(plain.to_ndarray())
+    return colour.to_i420(frame, width, height)
 
 
 def upright(pixels: I420, quarters: int) -> I420:
