@@ -153,7 +153,7 @@ def test_a_video_knows_no_transparency(tmp_path):
 def test_before_anything_is_written_the_effects_own_file_is_looked_at(tmp_path, effect):
     look = LookSettings(**{"effect": effect, effect: tmp_path / "none.x"})
     with pytest.raises(PictureError, match=r"none\.x can't be read"):
-        blur_pictures([picture(tmp_path / "me.png")], tmp_path / "out", Box(), look)
+        list(blur_pictures([picture(tmp_path / "me.png")], tmp_path / "out", Box(), look))
     with pytest.raises(PictureError, match=r"none\.x can't be read"):
         blur_video(SAMPLE, tmp_path / "out.mp4", Box(), look)
     assert listing(tmp_path) == ["me.png"]
