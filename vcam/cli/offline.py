@@ -26,7 +26,7 @@ def add(commands: Commands) -> None:
 
     text = "pictures: writes NAME.mask.png, NAME.blurred.jpg and NAME.sheet.jpg for each"
     command = add_command(commands, "image", image, text)
-    what = "pictures, JPEG or PNG or the like, or folders of them"
+    what = "pictures, JPEG, PNG, HEIC or the like, or folders of them"
     command.add_argument("pictures", metavar="IN", nargs="+", type=Path, help=what)
     where = "folder for the results"
     command.add_argument("-o", "--out", metavar="FOLDER", type=Path, required=True, help=where)

@@ -4,6 +4,7 @@ import io
 import re
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,12 +71,31 @@ def read_with_alpha(path: Path) -> tuple[Pixels, Pixels | None]:
 
 def read_image(path: Path) -> Image.Image:
     """Upright, RGB or RGBA, of sRGB. Raises PictureError, and whatever Pillow does."""
-    with Image.open(path) as file:
+    with opened(path) as file:
         check_size(path, *file.size)
         image = loaded(path, file)
         profile, turn = file.info.get("icc_profile"), turn_of(file)
         image = in_srgb(eight_bits(path, image), profile)
     return image if turn is None else image.transpose(turn)
+
+
+def opened(path: Path) -> Image.Image:
+    """What Pillow reads, or HEIC. Raises PictureError, and whatever the decoders do."""
+    try:
+        return Image.open(path)
+    except UnidentifiedImageError:
+        from vcam.media import heif  # for few files
+
+        data = path.read_bytes()
+        if not heif.is_heif(data):
+            raise
+        try:
+            return heif.read_heif(data, partial(check_size, path))
+        except heif.UnknownKindError as kind:
+            raise PictureError(
+                f"{path} is a HEIF picture of the kind {kind}, which can't be read; save it as JPEG or PNG, for "
+                "example with heif-convert"
+            ) from None
 
 
 def loaded(path: Path, file: Image.Image) -> Image.Image:
