@@ -1,12 +1,15 @@
 """`segblur image`: results for good pictures, one sentence for bad ones."""
 
+import io
 import os
+import sys
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.cli.test_main import segblur
 from tests.helpers.faulty_worker import Box, paint_secret
 from tests.helpers.files import listing, picture
 from vcam.errors import OutputError
@@ -136,6 +139,33 @@ def test_results_in_the_folder_of_the_pictures_are_no_pictures_of_a_later_run(tm
         (job,) = blur_pictures([tmp_path], tmp_path, Box(), LookSettings())
         assert job.source == tmp_path / "a.png"
     assert listing(tmp_path) == ["a.blurred.jpg", "a.mask.png", "a.png", "a.sheet.jpg"]
+
+
+def test_the_command_names_what_was_written_and_what_was_bad_and_ends_with_1(tmp_path):
+    good = picture(tmp_path / "good.png")
+    (tmp_path / "bad.png").write_bytes(good.read_bytes()[:2000])
+    done = segblur("image", tmp_path / "bad.png", good, "-o", tmp_path / "out")
+    assert done.returncode == 1
+    assert [line.rpartition("/")[2] for line in done.stdout.splitlines()] == [
+        "good.mask.png",
+        "good.blurred.jpg",
+        "good.sheet.jpg",
+    ]
+    assert done.stderr.startswith(f"segblur: {tmp_path}/bad.png can't be read")
+    assert done.stderr.count("\n") == 1
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(("kind", "bar"), [(Terminal, True), (io.StringIO, False)])
+def test_a_terminal_gets_a_bar_and_nothing_else_does(tmp_path, monkeypatch, kind, bar):
+    monkeypatch.setattr(sys, "stderr", kind())
+    sources = [picture(tmp_path / name) for name in ("a.png", "b.png")]
+    list(blur_pictures(sources, tmp_path / "out", Box(), LookSettings()))
+    assert ("2/2" in sys.stderr.getvalue()) == bar
 
 
 def test_a_folder_that_can_not_be_made_gives_a_sentence(tmp_path):
