@@ -65,8 +65,8 @@ def test_what_has_alpha_0_is_not_read(tmp_path):
     hidden[:, :64] = (255, 0, 255)
     alpha = np.full((96, 128), 255, np.uint8)
     alpha[:, :64] = 0
-    heic(tmp_path / "x.heic", [[hidden]], alpha=alpha)
-    bgr, seen = read_with_alpha(tmp_path / "x.heic")
+    heic(tmp_path / "x.heic", [[hidden]], alpha=alpha, said=[box("imir", b"\1")])
+    bgr, seen = (pixels[:, ::-1] for pixels in read_with_alpha(tmp_path / "x.heic"))
     assert (seen[:, :60] <= 1).all()
     assert (seen[:, 68:] >= 254).all()
     assert bgr[:, :60].min() >= 254

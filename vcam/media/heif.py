@@ -61,9 +61,13 @@ def read_heif(data: bytes, check: Callable[[int, int], object]) -> Image.Image:
         own = items[main]
         size = struct.unpack(">4xII", next(own.said(b"ispe"))[:12])
         check(*size)
-        image = Image.fromarray(picture(items, main, rgb))
+        if own.alpha is None and any(items[part].alpha is not None for part in own.parts):
+            raise UnknownKindError("with transparent parts")
+        pixels = picture(items, own, rgb)
         if own.alpha is not None:
-            image.putalpha(Image.fromarray(picture(items, own.alpha, grey)).resize(image.size))
+            alpha = Image.fromarray(picture(items, items[own.alpha], grey)).resize(pixels.shape[1::-1])
+            pixels = np.dstack([pixels, np.asarray(alpha)])
+        image = Image.fromarray(turned(pixels, own))
         for item in (own, *(items[part] for part in own.parts[:1])):
             profile = next((data[4:] for data in item.said(b"colr") if data[:4] in (b"prof", b"rICC")), None)
             if profile:
@@ -74,18 +78,18 @@ def read_heif(data: bytes, check: Callable[[int, int], object]) -> Image.Image:
     return image
 
 
-def picture(items: dict[int, Item], number: int, pixels_of: Callable[[Item], NDArray[Any]]) -> NDArray[Any]:
-    """The pixels of an item, by `pixels_of` for HEVC, as its properties turn them."""
-    item = items[number]
+def picture(items: dict[int, Item], item: Item, pixels_of: Callable[[Item], NDArray[Any]]) -> NDArray[Any]:
+    """The pixels of an item, by `pixels_of` for HEVC, before they are turned."""
     if item.kind in (b"hvc1", b"hev1"):
-        result = pixels_of(item)
-    elif item.kind == b"iden":
-        result = picture({part: items[part] for part in item.parts}, item.parts[0], pixels_of)
-    elif item.kind == b"grid":
+        return np.ascontiguousarray(pixels_of(item))
+    if item.kind == b"iden" and item.parts and items[item.parts[0]].kind != b"iden":
+        part = items[item.parts[0]]
+        return turned(picture(items, part, pixels_of), part)
+    if item.kind == b"grid":
         flags, rows, columns = item.data[1], item.data[2] + 1, item.data[3] + 1
         width, height = struct.unpack(">II" if flags & 1 else ">HH", item.data[4 : 12 if flags & 1 else 8])
         said = [entry for entry in item.properties if entry[0] == b"colr"]  # counts for the tiles, too
-        result = np.concatenate(
+        whole = np.concatenate(
             [
                 np.concatenate(
                     [
@@ -96,17 +100,21 @@ def picture(items: dict[int, Item], number: int, pixels_of: Callable[[Item], NDA
                 )
                 for row in range(rows)
             ]
-        )[:height, :width]
-    else:
-        raise UnknownKindError(item.kind.decode("latin-1"))
+        )
+        return np.ascontiguousarray(whole[:height, :width])
+    raise UnknownKindError(item.kind.decode("latin-1"))
+
+
+def turned(pixels: NDArray[Any], item: Item) -> NDArray[Any]:
+    """As its properties say, in their order."""
     for kind, data in item.properties:
         if kind == b"irot":
-            result = np.rot90(result, data[0] & 3)
+            pixels = np.rot90(pixels, data[0] & 3)
         elif kind == b"imir":
-            result = result[:, ::-1] if data[0] & 1 else result[::-1]
+            pixels = pixels[:, ::-1] if data[0] & 1 else pixels[::-1]
         elif kind == b"clap":
-            result = cropped(result, data)
-    return np.ascontiguousarray(result)
+            pixels = cropped(pixels, data)
+    return np.ascontiguousarray(pixels)
 
 
 def cropped(pixels: NDArray[Any], clap: bytes) -> NDArray[Any]:
@@ -118,7 +126,9 @@ def cropped(pixels: NDArray[Any], clap: bytes) -> NDArray[Any]:
 
 
 def decoded(item: Item) -> VideoFrame:
-    """HEVC, with the tags that its properties have. Raises FFmpegError."""
+    """HEVC, with the tags that its properties have. Raises IndexError without its data, FFmpegError."""
+    if not item.data:
+        raise IndexError
     decoder = CodecContext.create("hevc", "r")
     assert isinstance(decoder, VideoCodecContext)
     decoder.extradata = next(item.said(b"hvcC"))
@@ -194,24 +204,23 @@ class Reader:
 
 
 def places(iloc: bytes, data: bytes, idat: bytes, items: dict[int, Item]) -> None:
-    """Give each item its data. Raises IndexError where they are not there."""
+    """Give each item its data, as far as they are in this file; notes and the like may be elsewhere."""
     read = Reader(iloc)
     version, sizes, more = read(1), (read(3), read(1))[1], read(1)
     wide = 4 if version == 2 else 2
     for _ in range(read(wide)):
         number = read(wide)
         method = read(2) & 15 if version else 0
-        read(2)
+        elsewhere = (read(2) > 0) | (method > 1)
         base, found = read(more >> 4), b""
         for _ in range(read(2)):
             read(more & 15 if version else 0)
             start, length = base + read(sizes >> 4), read(sizes & 15)
             source = idat if method == 1 else data
             part = source[start : start + length] if length else source[start:]
-            if len(part) < length or method > 1:
-                raise IndexError
+            elsewhere |= len(part) < length
             found += part
-        if number in items:
+        if number in items and not elsewhere:
             items[number].data = found
 
 
@@ -236,6 +245,8 @@ def references(iref: bytes, items: dict[int, Item]) -> None:
     for kind, content in boxes(iref[4:]):
         read = Reader(content)
         source, targets = read(wide), [read(wide) for _ in range(read(2))]
+        if source not in items:
+            continue
         if kind == b"dimg":
             items[source].parts = targets
         elif kind == b"auxl" and any(data[4:].split(b"\0")[0] in ALPHA for data in items[source].said(b"auxC")):
