@@ -319,3 +319,28 @@ def test_only_what_an_effect_needs_makes_a_difference_to_it():
     assert module.essence(green) == module.essence(weaker)
     assert module.essence(green) == module.essence(LookSettings(effect="colour", on="person"))
     assert scene.AHEAD >= 1
+
+
+def test_a_file_that_was_replaced_under_its_name_is_read_again_with_the_same_settings_told_anew(raw, tmp_path):
+    for effect, path, make in (
+        ("picture", tmp_path / "a.png", still),
+        ("video", tmp_path / "a.mp4", lambda path, level: a_film(path, [level] * 5)),
+    ):
+        make(path, 250)
+        said, wanted = [], LookSettings(**{"effect": effect, effect: path})
+        projector = Projector(raw, Look(said.append), wanted)
+        projector.until(lambda level: level >= 225)
+        make(tmp_path / f"new{path.suffix}", 60).replace(path)
+        shown = len(projector.seen)
+        projector.wanted = wanted.model_copy()
+        projector.until(lambda level: level <= 70)
+        assert min(projector.seen[shown : shown + 2]) > 200  # no blur and no hole in between
+        assert said == []
+
+
+def test_settings_told_anew_do_not_begin_a_film_again(raw, tmp_path):
+    wanted = LookSettings(effect="video", video=a_film(tmp_path / "a.mp4", [60] * 5 + [250] * 5, fps=5))
+    look = Look()
+    seen = [level_of(look(raw(n / 10), FrameMask(NOBODY, 1), wanted.model_copy())) for n in range(15)]
+    assert seen[0] <= 70
+    assert seen[14] >= 225

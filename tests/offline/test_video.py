@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.faulty_worker import Box, paint_secret, secret_of
-from tests.helpers.files import SINE, has_ffmpeg, listing, make_video, needs_ffmpeg, picture
+from tests.helpers.files import SINE, flat_film, has_ffmpeg, listing, make_video, needs_ffmpeg, picture
 from vcam.errors import OutputError, PictureError, SettingsError
 from vcam.frame import planes
 from vcam.media.films import SAMPLE, VideoFile
@@ -150,7 +150,7 @@ def test_a_video_knows_no_transparency(tmp_path):
 def test_before_anything_is_written_the_effects_own_file_is_looked_at(tmp_path, effect):
     look = LookSettings(**{"effect": effect, effect: tmp_path / "none.x"})
     with pytest.raises(PictureError, match=r"none\.x can't be read"):
-        blur_pictures([picture(tmp_path / "me.png")], tmp_path / "out", Box(), look)
+        list(blur_pictures([picture(tmp_path / "me.png")], tmp_path / "out", Box(), look))
     with pytest.raises(PictureError, match=r"none\.x can't be read"):
         blur_video(SAMPLE, tmp_path / "out.mp4", Box(), look)
     assert listing(tmp_path) == ["me.png"]
@@ -167,3 +167,23 @@ def test_a_video_plays_behind_a_video(tmp_path):
     with VideoFile(SAMPLE) as before, VideoFile(tmp_path / "out.mp4") as after:
         for raw, shown in zip(before.frames(), after.frames(), strict=True):
             assert np.abs(raw.astype(int) - shown).mean() < 3
+
+
+@pytest.mark.parametrize(
+    ("tags", "told"),
+    [
+        ((1, 1, 1, 1), (6, 1, 1, 1)),
+        ((9, 1, 9, 18), (6, 1, 1, 1)),
+        ((6, 1, 6, 6), (6, 1, 6, 6)),
+        ((2, 1, 2, 2), (6, 1, 2, 2)),
+    ],
+)
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
+def test_the_tags_of_a_result_say_what_its_colours_are(tmp_path, tags, told, name):
+    flat_film(tmp_path / "in.mkv", ((128, 128, 128), (60, 60, 60)), tags, "yuv420p10le")
+    blur_video(tmp_path / "in.mkv", tmp_path / name, Box(), LookSettings())
+    with av.open(str(tmp_path / name)) as result:
+        frame = next(result.decode(video=0))
+    assert (frame.colorspace, frame.color_range, frame.color_primaries, frame.color_trc) == told
+    chroma = frame.to_ndarray()[120:]
+    assert np.abs(chroma.astype(int) - 128).max() <= 1

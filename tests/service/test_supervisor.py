@@ -5,9 +5,12 @@ import signal
 from pathlib import Path
 from time import monotonic
 
+import cv2
+import numpy as np
 import pytest
 
-from tests.helpers.keepers import SETTINGS, command_of
+from tests.helpers.keepers import PATIENCE, SETTINGS, command_of
+from vcam.frame import planes
 from vcam.service import supervisor
 from vcam.service.supervisor import Supervisor
 from vcam.settings import changed_look
@@ -53,3 +56,18 @@ def test_a_worker_goes_home_when_it_was_not_needed_for_long(staff):
     assert staff.pid == worker
     staff.update(False, now + SETTINGS.idle.network + 1)
     assert staff.pid is None
+
+
+def test_a_command_given_again_brings_a_picture_that_was_replaced_meanwhile(staff, tmp_path):
+    path = tmp_path / "behind.png"
+    wanted = SETTINGS.model_copy(
+        update={"look": changed_look(SETTINGS.look, {"effect": "picture", "picture": path})}, deep=True
+    )
+    for level in (250, 30):
+        cv2.imwrite(str(path), np.full((48, 64, 3), level, np.uint8))
+        staff.tell(wanted)
+        end, corner = monotonic() + PATIENCE, None
+        while corner is None or abs(corner - (16 + level * 219 / 255)) > 3:
+            assert monotonic() < end, f"{corner} is shown, not {level}"
+            frame = staff.update(True, monotonic()).frame
+            corner = corner if frame is None else float(planes(frame.pixels)[0][:20, :20].mean())

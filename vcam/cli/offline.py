@@ -26,7 +26,7 @@ def add(commands: Commands) -> None:
 
     text = "pictures: writes NAME.mask.png, NAME.blurred.jpg and NAME.sheet.jpg for each"
     command = add_command(commands, "image", image, text)
-    what = "pictures, JPEG or PNG or the like"
+    what = "pictures, JPEG, PNG, HEIC or the like, or folders of them"
     command.add_argument("pictures", metavar="IN", nargs="+", type=Path, help=what)
     where = "folder for the results"
     command.add_argument("-o", "--out", metavar="FOLDER", type=Path, required=True, help=where)
@@ -73,13 +73,20 @@ def demo(arguments: argparse.Namespace) -> int:
 def image(arguments: argparse.Namespace) -> int:
     """Pictures."""
     settings = settings_of(arguments)
+    from tqdm import tqdm
+
     from vcam.offline.image import blur_pictures
+    from vcam.offline.video import on_stderr
     from vcam.pipeline.network import load_network
 
-    network = load_network(settings.network)
-    for path in blur_pictures(arguments.pictures, arguments.out, network, settings.look, settings.framing):
-        print(path)
-    return 0
+    network, troubles = load_network(settings.network), 0
+    for job in blur_pictures(arguments.pictures, arguments.out, network, settings.look, settings.framing):
+        if job.trouble:
+            on_stderr(f"segblur: {job.trouble}")
+            troubles += 1
+        for path in () if job.trouble else job.targets:
+            tqdm.write(str(path), file=sys.stdout)
+    return 1 if troubles else 0
 
 
 def video(arguments: argparse.Namespace) -> int:

@@ -42,6 +42,7 @@ class Look:
         """
         self._say = Complaints(say) if say else None
         self._wanted: LookSettings | None = None
+        self._essence: tuple[object, ...] = ()
         self._shown: Effect = INSTEAD
         self._next: Effect | None = None
         self._since: float | None = None  # when the fade to the next began
@@ -73,9 +74,11 @@ class Look:
     def _effect(self, wanted: LookSettings, size: tuple[int, int], now: float) -> Effect:
         """What to lay over this frame, of the time `now` in seconds."""
         again = self._again is not None and now >= self._again
-        if again or self._wanted is None or essence(wanted) != essence(self._wanted):
-            self._follow(wanted, make_effect(wanted, size, wait=self._say is None), now)
-        self._wanted = wanted
+        if again or wanted is not self._wanted:
+            needed = essence(wanted)  # looked up with new settings only, as it asks the disk
+            if again or needed != self._essence:
+                self._follow(wanted, make_effect(wanted, size, wait=self._say is None), now)
+            self._wanted, self._essence = wanted, needed
         self._turn(now)
         if self._next is None:
             return self._shown
@@ -149,8 +152,14 @@ def as_filmed(pixels: I420, kept: NDArray[Any] | None) -> I420:
 
 
 def essence(look: LookSettings) -> tuple[object, ...]:
-    """What of the settings makes a difference to the effect."""
-    return look.effect, look.file or (look.colour if look.effect == "colour" else look.blur)
+    """What of the settings makes a difference to the effect; of a file also which one lies under its name."""
+    if look.file is None:
+        return look.effect, look.colour if look.effect == "colour" else look.blur
+    try:
+        facts = look.file.stat()
+    except OSError:
+        return look.effect, look.file
+    return look.effect, look.file, facts.st_ino, facts.st_size, facts.st_mtime_ns
 
 
 def make_effect(look: LookSettings, size: tuple[int, int], wait: bool) -> Effect:

@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 
 from vcam.errors import PictureError
 from vcam.frame import I420, empty, planes, size_of
+from vcam.media import colour
 from vcam.media.container import film_track, open_film, readable
 from vcam.media.deinterlace import deinterlaced
 from vcam.media.flaws import Flaws
@@ -42,6 +43,7 @@ class VideoFile:
         if frame is None:
             self.close()
             raise PictureError(f"{path} holds no frame that can be decoded{self._flaws.reason}; {OTHER}")
+        self.colours = colour.tags(frame)
         self._shape = self._shape_of(frame)
         sideways = self._shape[3]
         aspect = self.stream.sample_aspect_ratio or Fraction(1)
@@ -167,18 +169,10 @@ def to_i420(frame: VideoFrame, size: tuple[int, int]) -> I420:
     """A decoded frame as BT.601, limited range, scaled to (width, height), before white where it is transparent."""
     width, height = size
     if has_alpha(frame):
-        pixels, rgba = empty(width, height), frame.to_ndarray(format="rgba")
+        pixels, rgba = empty(width, height), colour.to_rgba(frame)
         from_bgr(before_white(rgba[..., 2::-1], rgba[..., 3]), pixels)
         return pixels
-    plain = frame.reformat(
-        width,
-        height,
-        format="yuv420p",
-        dst_colorspace="ITU601",
-        dst_color_range="MPEG",
-        interpolation="AREA",
-    )
-    return np.ascontiguousarray(plain.to_ndarray())
+    return colour.to_i420(frame, width, height)
 
 
 def orientation(frame: VideoFrame) -> tuple[bool, bool, bool]:

@@ -1,18 +1,43 @@
-"""Pictures from files."""
+"""Pictures from files, their colours as sRGB."""
 
+import io
+import re
 import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageChops, ImageCms, PngImagePlugin, UnidentifiedImageError
 
 from vcam.errors import PictureError
 
-SMALLEST, LARGEST = 16, 40_000_000  # pixels of a side, pixels of a picture
+SMALLEST = 16  # pixels of a side
+LARGEST = 200_000_000  # pixels, as many as telephones take; `segblur image` needs up to 25 bytes of memory for each
 OTHER = "name another file, or copy it again"
+STRIP = 512  # lines, so that what is computed in floats takes little memory
+END = b"\xff\xd9"  # of a JPEG
+TURNS = {  # EXIF's orientation → what turns the picture upright
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+NAMED = re.compile(  # as what is taken for a picture in a folder
+    r"\.(jpe?g|jpe|jfif|mpo|a?png|webp|gif|bmp|dib|tiff?|avif|hei[cf]|hif|jp2|j2k|jp[xf]|p[bgnp]m|tga|psd|qoi)$", re.I
+)
+MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # a profile's kind of colour → Pillow's mode
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 Pixels = NDArray[Any]
+
+Image.MAX_IMAGE_PIXELS = None  # check_size has a limit of its own
+# A megabyte is Pillow's limit, less than some programs' notes, and the profiles of some printers.
+PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY = 64 << 20, 256 << 20
 
 
 def read_picture(path: Path) -> Pixels:
@@ -27,15 +52,10 @@ def read_with_alpha(path: Path) -> tuple[Pixels, Pixels | None]:
     demand_file(path)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # check_size has a limit of its own
-            with Image.open(path) as image:
-                check_size(path, *image.size)
-                upright = eight_bits(path, ImageOps.exif_transpose(image))
-                pixels = np.asarray(upright.convert("RGBA" if upright.has_transparency_data else "RGB"))
+            warnings.simplefilter("ignore")  # a library's, of broken EXIF data: what can be seen is there
+            pixels = np.asarray(read_image(path))
     except UnidentifiedImageError:
         raise PictureError(f"{path} is not a picture in a known format, such as JPEG or PNG") from None
-    except Image.DecompressionBombError:
-        raise PictureError(f"{path} is too large; scale it down to {LARGEST // 1_000_000} million pixels") from None
     except (OSError, ValueError) as error:
         raise PictureError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}; {OTHER}") from None
     except PictureError:
@@ -46,7 +66,90 @@ def read_with_alpha(path: Path) -> tuple[Pixels, Pixels | None]:
     if pixels.shape[2] == 3:
         return bgr, None
     alpha = np.ascontiguousarray(pixels[..., 3])
-    return before_white(bgr, alpha), alpha
+    return by_strips(before_white, bgr, alpha), alpha
+
+
+def read_image(path: Path) -> Image.Image:
+    """Upright, RGB or RGBA, of sRGB. Raises PictureError, and whatever Pillow does."""
+    with opened(path) as file:
+        check_size(path, *file.size)
+        image = loaded(path, file)
+        profile, turn = file.info.get("icc_profile"), turn_of(file)
+        image = in_srgb(eight_bits(path, image), profile)
+    return image if turn is None else image.transpose(turn)
+
+
+def opened(path: Path) -> Image.Image:
+    """What Pillow reads, or HEIC. Raises PictureError, and whatever the decoders do."""
+    try:
+        return Image.open(path)
+    except UnidentifiedImageError:
+        from vcam.media import heif  # for few files
+
+        data = path.read_bytes()
+        if not heif.is_heif(data):
+            raise
+        try:
+            return heif.read_heif(data, partial(check_size, path))
+        except heif.UnknownKindError as kind:
+            raise PictureError(
+                f"{path} is a HEIF picture of the kind {kind}, which can't be read; save it as JPEG or PNG, for "
+                "example with heif-convert"
+            ) from None
+
+
+def loaded(path: Path, file: Image.Image) -> Image.Image:
+    """With its pixels; a JPEG may lack its end marker, but nothing more. Raises OSError."""
+    try:
+        file.load()
+    except OSError:
+        if file.format not in ("JPEG", "MPO"):
+            raise
+        # Where all pixels are there it makes no difference what stands before the end.
+        data = path.read_bytes().rstrip(b"\xff")
+        image, other = (Image.open(io.BytesIO(data + more + END)) for more in (b"", bytes(range(1, 255))))
+        if ImageChops.difference(image.convert("RGB"), other.convert("RGB")).getbbox() is not None:
+            raise
+        return image
+    return file
+
+
+def turn_of(image: Image.Image) -> Image.Transpose | None:
+    """What turns it upright, by its EXIF data; broken ones say nothing."""
+    try:
+        return TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # noqa: BLE001 - of broken data Pillow raises whatever it likes
+        return None
+
+
+def in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """RGB, or RGBA where it has transparency, of the colours that its ICC profile means; a profile that is broken, or
+    of another kind of picture, is passed over.
+    """
+    wanted = "RGBA" if image.has_transparency_data else "RGB"
+    plain = image if image.mode == wanted else image.convert(wanted)
+    if not profile:
+        return plain
+    try:
+        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        mode = MODES[own.profile.xcolor_space]
+        grey, cmyk = image.mode in ("1", "L", "LA"), image.mode == "CMYK"
+        if (mode == "L" and not grey) or (mode == "CMYK") != cmyk:
+            return plain
+        source = image if image.mode == mode else plain.convert(mode)
+        result = ImageCms.profileToProfile(source, own, SRGB, outputMode="RGB")
+    except (KeyError, OSError, ImageCms.PyCMSError):
+        return plain
+    assert result is not None  # None is for those who change a picture in its place
+    if plain.mode == "RGBA":
+        result.putalpha(plain.getchannel("A"))
+    return result
+
+
+def by_strips(change: Callable[..., Pixels], *pictures: Pixels) -> Pixels:
+    """What `change` makes of pictures of one height, lines by lines."""
+    tops = range(0, pictures[0].shape[0], STRIP)
+    return np.concatenate([change(*(picture[top : top + STRIP] for picture in pictures)) for top in tops])
 
 
 def before_white(colours: Pixels, alpha: Pixels) -> Pixels:

@@ -1,94 +1,148 @@
 """`segblur image`: for each picture its mask, the picture with the effect, and a sheet of both beside the original."""
 
-import sys
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from vcam.effects.backdrop import check_look
 from vcam.effects.look import Look, left_alone
-from vcam.errors import OutputError, PictureError
+from vcam.errors import OutputError, PictureError, SegBlurError
 from vcam.frame import empty, planes
 from vcam.masks.decontaminate import relit
 from vcam.masks.mask import FrameMask, Segment, mask_or_none
 from vcam.masks.upsample import cut_out
-from vcam.media.pictures import off_white, read_picture, read_with_alpha
+from vcam.media.pictures import NAMED, by_strips, off_white, read_with_alpha
 from vcam.media.raw_frame import RawFrame
 from vcam.media.yuv import from_bgr, to_bgr
 from vcam.offline.results import make_folder
+from vcam.offline.video import on_stderr
 from vcam.pipeline.framing import AS_FILMED, View, cut_frame, framed, least_blur
 from vcam.settings import FramingSettings, LookSettings
 from vcam.system.atomic_write import check_place, whole
 
 LONGEST_JPEG = 65_000  # pixels of a side
+RESULTS = (".mask.png", ".blurred.jpg", ".cutout.png", ".sheet.jpg")  # what follows a picture's name
 Pixels = NDArray[Any]  # uint8 (H, W, 3) BGR, or (H, W)
 
 
-def blur_pictures(
-    paths: list[Path], folder: Path, segment: Segment, look: LookSettings, framing: FramingSettings = AS_FILMED
-) -> list[Path]:
-    """Write NAME.mask.png (8-bit grey, 255 = kept), NAME.blurred.jpg (NAME.cutout.png with transparency, where
-    that is the effect) and NAME.sheet.jpg for each NAME.*; the files written. Raises PictureError before anything is
-    written, or OutputError.
+@dataclass(frozen=True)
+class Job:
+    """A picture and the files of its results: planned, later written. `trouble` is a sentence that says why there are
+    none, "" where all is well.
     """
-    stems = [path.stem for path in paths]
-    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
-    if twice is not None:
-        raise PictureError(f"two pictures are named {twice}; give them in two calls with different folders")
-    for path in paths:
-        # Read here already, so that a bad one among many is reported before the first result is written.
-        if max(read_picture(path).shape) > LONGEST_JPEG:
-            raise PictureError(f"{path} has a side of more than {LONGEST_JPEG} pixels; scale it down")
-    results = {target.resolve() for path in paths for target in result_paths(path, folder, look)}
-    own = next((path for path in paths if path.resolve() in results), None)
-    if own is not None:
-        raise PictureError(f"{own} would be overwritten by a result; choose another folder")
+
+    source: Path
+    targets: tuple[Path, ...] = ()
+    trouble: str = ""
+
+
+def blur_pictures(
+    sources: Sequence[Path], folder: Path, segment: Segment, look: LookSettings, framing: FramingSettings = AS_FILMED
+) -> Iterator[Job]:
+    """Each picture as it is done: NAME.mask.png (8-bit grey, 255 = kept), NAME.blurred.jpg (NAME.cutout.png with
+    transparency, where that is the effect) and NAME.sheet.jpg in `folder`, or the reason why not; first the pictures
+    for which that is known beforehand. Of a folder all pictures in it. A bar on stderr shows how far they are. Raises
+    PictureError for the effect's own file, OutputError for `folder`.
+    """
     check_look(look)
-    for path in paths:
-        for target in result_paths(path, folder, look):
-            check_place(target)
     make_folder(folder)
-    written: list[Path] = []
-    for path in paths:
-        written += write_results(path, folder, segment, look, framing)
-    return written
+    planned = list(plan(sources, folder, look))
+    jobs = [job for job in planned if not job.trouble]
+    yield from (job for job in planned if job.trouble)
+    for job in tqdm(jobs, unit="picture", disable=None):
+        try:
+            write_results(job, segment, look, framing)
+            yield job
+        except SegBlurError as error:
+            yield replace(job, trouble=str(error))
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one file, the others go on
+            yield replace(job, trouble=f"{job.source} can't be blurred ({type(error).__name__}: {error})")
 
 
-def result_paths(path: Path, folder: Path, look: LookSettings) -> tuple[Path, Path, Path]:
+def plan(sources: Sequence[Path], folder: Path, look: LookSettings) -> Iterator[Job]:
+    """A job for each picture, no two of which have a result in common, and none that one of the pictures itself is."""
+    found = dict.fromkeys(entry for source in sources for entry in entries(source, folder))
+    taken = {os.path.realpath(path) for path, trouble in found if not trouble}
+    stems = {path.stem for path, trouble in found if not trouble}
+    for path, trouble in found:
+        if trouble:
+            yield Job(path, trouble=trouble)
+            continue
+        # The second of a name is NAME-2, unless that is another picture's name.
+        names = (path.stem if number == 1 else f"{path.stem}-{number}" for number in count(1))
+        free = (name for name in names if name == path.stem or name not in stems)
+        targets = next(
+            targets
+            for targets in (result_paths(name, folder, look) for name in free)
+            if taken.isdisjoint(map(os.path.realpath, targets))
+        )
+        taken.update(map(os.path.realpath, targets))
+        try:
+            for target in targets:
+                check_place(target)
+            yield Job(path, targets)
+        except OutputError as error:
+            yield Job(path, trouble=str(error))
+
+
+def entries(source: Path, results: Path) -> Iterator[tuple[Path, str]]:
+    """The picture itself, or those in a folder, without what earlier runs wrote there as results; each with a sentence
+    that says why it can't be used, or "".
+    """
+    if not source.is_dir():
+        yield source, ""
+        return
+    try:
+        names = sorted(path for path in source.iterdir() if NAMED.search(path.name) and path.name[0] != ".")
+        own = results.is_dir() and results.samefile(source)
+    except OSError as error:
+        yield source, f"{source} can't be read: {error.strerror}; choose another folder"
+        return
+    pictures = [path for path in names if not (own and path.name.endswith(RESULTS))]
+    if not pictures:
+        yield source, f"{source} holds no pictures; name a folder that does, or a picture"
+    yield from ((path, "") for path in pictures if not path.is_dir())
+
+
+def result_paths(name: str, folder: Path, look: LookSettings) -> tuple[Path, Path, Path]:
     """Where mask, picture with the effect and sheet go."""
-    return (
-        folder / f"{path.stem}.mask.png",
-        folder / f"{path.stem}.{'cutout.png' if look.effect == 'transparent' else 'blurred.jpg'}",
-        folder / f"{path.stem}.sheet.jpg",
-    )
+    mask, blurred, cutout, sheet = (folder / f"{name}{ending}" for ending in RESULTS)
+    return mask, cutout if look.effect == "transparent" else blurred, sheet
 
 
-def write_results(
-    path: Path, folder: Path, segment: Segment, look: LookSettings, framing: FramingSettings
-) -> list[Path]:
+def write_results(job: Job, segment: Segment, look: LookSettings, framing: FramingSettings) -> None:
     """The three files of one picture. Raises PictureError, OutputError."""
-    bgr, alpha = read_with_alpha(path)
-    mask, result = blur_picture(bgr, segment, look, partial(complain, path), framing, alpha)
+    bgr, alpha = read_with_alpha(job.source)
+    if max(bgr.shape) > LONGEST_JPEG:
+        raise PictureError(f"{job.source} has a side of more than {LONGEST_JPEG} pixels; scale it down")
+    mask, result = blur_picture(bgr, segment, look, partial(complain, job.source), framing, alpha)
+    for target, image in zip(job.targets, (mask, result, None), strict=True):
+        write_picture(target, sheet_of(bgr, mask, result) if image is None else image)
+
+
+def sheet_of(bgr: Pixels, mask: Pixels, result: Pixels) -> Pixels:
+    """The original, its mask and the result side by side, as large as a JPEG may be."""
     shown = result if result.shape[2] == 3 else on_squares(result)
     sheet = np.hstack([bgr, np.asarray(cv2.cvtColor(mask, cv2.COLOR_GRAY2BGR)), shown])
-    if sheet.shape[1] > LONGEST_JPEG:
-        height = max(1, sheet.shape[0] * LONGEST_JPEG // sheet.shape[1])
-        sheet = np.asarray(cv2.resize(sheet, (LONGEST_JPEG, height), interpolation=cv2.INTER_AREA))
-    targets = result_paths(path, folder, look)
-    for target, image in zip(targets, (mask, result, sheet), strict=True):
-        write_picture(target, image)
-    return list(targets)
+    if sheet.shape[1] <= LONGEST_JPEG:
+        return sheet
+    height = max(1, sheet.shape[0] * LONGEST_JPEG // sheet.shape[1])
+    return np.asarray(cv2.resize(sheet, (LONGEST_JPEG, height), interpolation=cv2.INTER_AREA))
 
 
 def complain(path: Path, reason: str) -> None:
-    """Report on stderr what is wrong with a picture, if anything is."""
+    """Report on stderr, above the bar, what is wrong with a picture, if anything is."""
     if reason:
-        print(f"segblur: {path}: {reason}", file=sys.stderr)
+        on_stderr(f"segblur: {path}: {reason}")
 
 
 def blur_picture(
@@ -141,6 +195,11 @@ def cutout(frame: RawFrame, shown: Pixels, alpha: Pixels | None = None) -> Pixel
     alpha and lies before white, with the product of both.
     """
     bgr = to_bgr(relit(frame.pixels, shown.astype(np.float32) / 255, frame.pixels, clean=1.0, wrap=0.0))
+    return by_strips(seen_of, bgr, shown) if alpha is None else by_strips(seen_of, bgr, shown, alpha)
+
+
+def seen_of(bgr: Pixels, shown: Pixels, alpha: Pixels | None = None) -> Pixels:
+    """See cutout."""
     if alpha is not None:
         bgr, shown = off_white(bgr, alpha), np.rint(shown * (alpha / 255.0)).astype(np.uint8)
     # No more of a pixel's colour is in the file than its transparency shows: else the room could be brought back.
@@ -152,9 +211,15 @@ def cutout(frame: RawFrame, shown: Pixels, alpha: Pixels | None = None) -> Pixel
 def on_squares(cutout: Pixels) -> Pixels:
     """BGRA before light and dark squares, as BGR."""
     height, width = cutout.shape[:2]
-    squares = np.where(np.add.outer(np.arange(height) // 16, np.arange(width) // 16) % 2, 255.0, 204.0)[..., None]
+    rows, columns = ((np.arange(side) // 16 % 2).astype(np.uint8) for side in (height, width))
+    squares = 204 + 51 * (rows[:, None] ^ columns)
+    return by_strips(before, cutout, squares)
+
+
+def before(cutout: Pixels, squares: Pixels) -> Pixels:
+    """See on_squares."""
     alpha = cutout[..., 3:] / 255.0
-    return np.rint(cutout[..., :3] * alpha + squares * (1.0 - alpha)).astype(np.uint8)
+    return np.rint(cutout[..., :3] * alpha + squares[..., None] * (1.0 - alpha)).astype(np.uint8)
 
 
 def write_picture(path: Path, image: Pixels) -> None:

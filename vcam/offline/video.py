@@ -107,6 +107,7 @@ def encode(
             stream.width, stream.height, stream.pix_fmt = video.width, video.height, "yuv420p"
             stream.codec_context.time_base = TIME_BASE
             stream.codec_context.colorspace, stream.codec_context.color_range = BT601, LIMITED
+            stream.codec_context.color_primaries, stream.codec_context.color_trc = video.colours
             stream.codec_context.sample_aspect_ratio = video.pixel_aspect
             stream.options = {"crf": "20", "preset": "veryfast"}
             stream.metadata.update(track_tags(video.stream))
