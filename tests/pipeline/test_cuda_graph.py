@@ -34,6 +34,7 @@ from vcam.effects.blur import Blur
 from vcam.effects.compositor import compose
 from vcam.frame import SafeFrame, empty, planes
 from vcam.masks.mask import HIGH, LOW, MaskError, check, fill_doubtful_holes, find_mask, mask_or_none
+from vcam.masks.pieces import without_specks
 from vcam.media.raw_frame import RawFrame
 from vcam.media.yuv import small_rgb
 from vcam.pipeline import gpu_pixels
@@ -198,6 +199,35 @@ def test_the_same_answers_are_masks_on_a_gpu_as_on_the_cpu(seed, size, height, s
         assert why_not(*figures.tolist()) == ""
         same = np.allclose(alpha.numpy(), right, atol=1e-5)
         assert same or np.array_equal(filled(soft), soft)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.5, 8), st.floats(-1, 1))
+def test_the_same_pieces_are_dropped_as_on_the_cpu(seed, size, height):
+    hills = [cv2.GaussianBlur(one, (0, 0), size) for one in np.random.default_rng(seed).normal(size=(2, 96, 128))]
+    alpha, before = (np.clip(0.5 + hill / hill.std() + height, 0, 1).astype(np.float32) for hill in hills)
+    whole = bool(gpu_pixels.joined(torch.from_numpy(alpha > 0.5))[2])
+    assert whole or size < 2  # winds more than any mask
+    for last in (None, before):
+        told = torch.from_numpy(np.zeros_like(before) if last is None else last)
+        ours = gpu_pixels.without_specks(torch.from_numpy(alpha), told).numpy()
+        assert np.array_equal(ours, without_specks(alpha, last) if whole else alpha)
+
+
+def test_of_the_frame_before_the_same_is_known_as_on_the_cpu(sample):
+    """A piece of 2 %, then of 0.7 %: it stays, but not after a cut, nor after frames made elsewhere."""
+    large, small = (np.zeros_like(disc()) for _ in range(2))
+    large[40:60, 40:77], small[44:56, 44:66] = 1.0, 1.0
+    pixels = sample[0].pixels
+    dark, frames, mask = cv2.subtract(pixels, np.full_like(pixels, 60)), frames_by(small), None
+    for number, (shown, answer, goes_on, kept) in enumerate([
+        (pixels, small, False, False), (pixels, large, True, True), (pixels, small, True, True),
+        (pixels, small, True, True), (dark, small, True, False), (dark, large, True, True), (dark, small, False, False),
+    ]):  # fmt: skip
+        frames._find.answer = answer
+        frames(shown, 0.5, goes_on=goes_on)
+        mask = find_mask(RawFrame(shown, number, 0.0), Known(answer), mask if goes_on else None)
+        assert np.array_equal(frames._kept.numpy(), mask.alpha)
+        assert mask.alpha.any() == kept
 
 
 def test_a_hole_at_the_border_or_somewhere_sure_or_too_large_stays():

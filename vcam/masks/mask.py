@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcam.frame import size_of
+from vcam.masks.pieces import without_specks
 from vcam.media.raw_frame import RawFrame
 from vcam.media.yuv import small_rgb
 
@@ -63,15 +64,18 @@ def find_mask(frame: RawFrame, segment: Segment, last: FrameMask | None = None) 
     size = segment.size_for(*size_of(frame.pixels))
     picture = small_rgb(frame.pixels, size)
     thumbnail = np.asarray(cv2.resize(picture, THUMBNAIL, interpolation=cv2.INTER_AREA))
-    soft = segment(picture, remembered(last, size, thumbnail))
-    return replace(check(soft, size, frame.sequence), soft=soft, thumbnail=thumbnail)
+    before = remembered(last, size, thumbnail)
+    soft = segment(picture, None if before is None else before.soft)
+    mask = check(soft, size, frame.sequence)
+    alpha = without_specks(mask.alpha, None if before is None else before.alpha)
+    return replace(mask, alpha=alpha, soft=soft, thumbnail=thumbnail)
 
 
-def remembered(last: FrameMask | None, size: tuple[int, int], thumbnail: NDArray[Any]) -> NDArray[Any] | None:
-    """What the frame before tells of this one: nothing where there was none, at another size, or after a scene cut."""
+def remembered(last: FrameMask | None, size: tuple[int, int], thumbnail: NDArray[Any]) -> FrameMask | None:
+    """The mask of the frame before, if it tells anything of this one: not at another size, nor after a scene cut."""
     if last is None or last.soft is None or last.thumbnail is None or last.soft.shape != size[::-1]:
         return None
-    return None if scene_cut(last.thumbnail, thumbnail) else last.soft
+    return None if scene_cut(last.thumbnail, thumbnail) else last
 
 
 def scene_cut(before: NDArray[Any], thumbnail: NDArray[Any]) -> bool:

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcam.masks.mask import FrameMask
+from vcam.masks.pieces import PERSON, SMALLEST
 
-PERSON = 0.5  # from here on a pixel is rather kept than not
-SMALLEST = 0.01  # share of the picture from which a piece of the mask is a person
 NEARER = 1.5  # as much as another person must count, of the one who is kept,
 CHANGE = 1.0  # and for so many seconds, to be kept instead
 AWAY = 1.5  # seconds for which no other person is kept after the one who was kept has gone

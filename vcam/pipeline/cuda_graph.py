@@ -23,7 +23,19 @@ from segnet.torch_engine import captured
 from vcam.effects.blur import LOW_LINES, blur_sigma, low_resolution
 from vcam.frame import I420, YUYV, SafeFrame, empty, seal
 from vcam.masks.mask import CUT, THUMBNAIL, MaskError, demand
-from vcam.pipeline.gpu_pixels import Blur, Cutout, Resize, Shrink, checked, gauss, halved, planes_of, rgb, unpacked
+from vcam.pipeline.gpu_pixels import (
+    Blur,
+    Cutout,
+    Resize,
+    Shrink,
+    checked,
+    gauss,
+    halved,
+    planes_of,
+    rgb,
+    unpacked,
+    without_specks,
+)
 
 PARTS = 4  # in which a frame is uploaded: while one travels the next is copied
 Find = Callable[..., Tensor]  # picture uint8 (1, H, W, 3) RGB[, previous mask float32 (1, 1, H, W)] → mask, as that
@@ -62,6 +74,7 @@ class Frames:
         self._frame, self._packed = (inlet.to(device) for inlet in self._inlets.values())
         self._shown, self._figures = self._outlet.to(device), self._told.to(device)
         self._previous = torch.full((1, 1, *shape), UNKNOWN, device=device)
+        self._kept = torch.zeros(shape, device=device)  # the mask of the frame before
         self._thumbnail = torch.zeros((3, *THUMBNAIL[::-1]), device=device)
         self._see = [
             Shrink((height, width), shape, device),
@@ -76,7 +89,7 @@ class Frames:
         self._done = torch.cuda.Event() if cuda else None  # type: ignore[no-untyped-call]
         self.run = captured(self.steps) if cuda else self.steps
         self._unpack = captured(self.unpack) if cuda else self.unpack
-        self._previous.fill_(UNKNOWN)  # warming up has left something there
+        self._forget()  # warming up has left something there
 
     def __call__(self, pixels: I420 | YUYV, strength: float, goes_on: bool, out: I420 | None = None) -> Made:
         """The frame, as the webcam delivered it, with the background blurred by `strength`, 0.2 to 1, and all of it
@@ -106,7 +119,12 @@ class Frames:
             self._blur.gauss.set(*(gauss(side, sigma) for side in self._low))
             self._strength = strength
         if not goes_on:
-            self._previous.fill_(UNKNOWN)
+            self._forget()
+
+    @torch.inference_mode()
+    def _forget(self) -> None:
+        self._previous.fill_(UNKNOWN)
+        self._kept.zero_()
 
     @torch.inference_mode()
     def upload(self, pixels: I420 | YUYV) -> None:
@@ -162,8 +180,10 @@ class Frames:
         previous = torch.where(cut, UNKNOWN, self._previous)
         answer = self._find(seen[None], previous) if self._remembers else self._find(seen[None])
         alpha, good, figures = checked(answer[0, 0])
+        alpha = without_specks(alpha, torch.where(cut, 0.0, self._kept))
         self._thumbnail.copy_(thumbnail)
         self._previous.copy_(torch.where(good, answer, UNKNOWN))
+        self._kept.copy_(alpha)
         self._figures.copy_(figures)
         kept = self._cut_out(alpha, planes[0])
         shown, behind, shares = planes_of(self._shown), self._blur(planes, alpha), (kept, F.avg_pool2d(kept, 2))

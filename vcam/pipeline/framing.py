@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from vcam.effects.blur import WEAKEST, blur_sigma
 from vcam.frame import I420, empty, planes, size_of
 from vcam.masks.mask import FrameMask, scene_cut
-from vcam.masks.nearest_person import AWAY, PERSON, SMALLEST, Nearest, keep_nearest
+from vcam.masks.nearest_person import AWAY, Nearest, keep_nearest
+from vcam.masks.pieces import PERSON, SMALLEST
 from vcam.media.raw_frame import RawFrame
 from vcam.settings import FramingSettings
 

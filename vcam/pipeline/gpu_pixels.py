@@ -16,9 +16,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vcam.effects.blur import EPSILON, LOW_LINES, NEAR
-from vcam.masks import mask, upsample
+from vcam.masks import mask, pieces, upsample
 
 TURNS = 6  # corners that a way through a doubtful area may have; where one has more, no hole is filled
+ROUNDS, JUMPS = 5, 8  # in which the runs of pixels that are one piece find each other; where some don't, all stay
 # BT.601, limited range: what Y − 16, U − 128, V − 128 are in R, G, B, as OpenCV rounds it.
 BY_Y, U_IN_G, U_IN_B, V_IN_R, V_IN_G = 1.164, -0.391, 2.018, 1.596, -0.813
 
@@ -182,6 +183,51 @@ def filled(soft: Tensor, background: Tensor, less: Tensor) -> Tensor:
     covered = label.new_zeros(count).scatter_add_(0, where, inside.int())
     hole = inside & (covered[where] <= mask.HOLE * count)
     return torch.where(hole.view(soft.shape), 1.0, soft)
+
+
+def without_specks(alpha: Tensor, before: Tensor) -> Tensor:
+    """pieces.without_specks, (h, w) both; `before` is 0 everywhere where the frame before tells nothing."""
+    there = alpha > pieces.PERSON
+    run, root, whole = joined(there)
+    # Along runs first, which are short: where many write to one place, each waits for the others.
+    counted = torch.stack((there, there & (before > pieces.PERSON))).flatten(1).int()
+    of_run = counted.new_zeros(2, len(root)).scatter_add_(1, run.flatten().expand(2, -1), counted)
+    area, again = torch.zeros_like(of_run).scatter_add_(1, root.expand(2, -1), of_run)
+    anywhere, remains = pieces.limits(alpha.numel())
+    small = (area < remains) | ((area < anywhere) & (again == 0))
+    dropped = there & small[root[run]] & whole
+    reach = pieces.EDGE
+    edge = F.max_pool2d(dropped[None].float(), 2 * reach + 1, stride=1, padding=reach)[0] > 0
+    return torch.where(edge & (dropped | ~there), 0.0, alpha)
+
+
+def joined(there: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Bool (h, w) → the number of each pixel's run, as `runs` has it; for each run the number of one run of its piece,
+    the same for all of them, int64 (2 · h · w); and whether that is so: a piece that winds very much takes longer.
+
+    In each round every part of a piece joins the neighbour with the greatest number, and then all go to the end of the
+    chain that this makes, twice as far with each jump (Shiloach and Vishkin 1982).
+    """
+    run = runs(there)
+    each = torch.arange(2 * there.numel(), device=there.device)
+    root, label, most = each, run, beyond(there, run)
+    for _ in range(ROUNDS):
+        best = root.scatter_reduce(0, run.flatten(), most.flatten(), "amax")
+        parent = each.scatter_reduce(0, root, best, "amax")
+        for _ in range(JUMPS):
+            parent = parent[parent]
+        root = parent[root]
+        label = root[run]
+        most = beyond(there, label)
+    return run, root, (most == label).all()
+
+
+def beyond(there: Tensor, label: Tensor) -> Tensor:
+    """The greatest label of a pixel and of those above and below it, of those that are `there`, (h, w) all; elsewhere
+    the pixel's own.
+    """
+    shown = F.pad(torch.where(there, label, -1), (0, 0, 1, 1), value=-1)
+    return torch.where(there, torch.maximum(torch.maximum(shown[:-2], shown[2:]), label), label)
 
 
 def runs(there: Tensor) -> Tensor:
