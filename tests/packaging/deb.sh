@@ -17,7 +17,7 @@ try_deb() {
 
 # build_deb SUITE: leaves the .deb in $deb, and the root that it was built in at $work/build.
 build_deb() {
-  local root=$work/build source=$work/build/build/segblur suite=$1 version
+  local root=$work/build source=$work/build/build/segblur suite=$1 version compression
   fresh_root "$suite" "$root"
   inside "$root" sh -c 'apt-get update -q && apt-get install -y -q --no-install-recommends debhelper dpkg-dev python3 lintian' >"$work/apt.log"
   version=$(inside "$root" python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
@@ -26,8 +26,9 @@ build_deb() {
   "$source/packaging/vendor" "$version" "$source/vendored"
   cp -a "$source/packaging/debian" "$source/debian"
   sed -i "1s/)/~${suite}1)/; 1s/unstable/$suite/" "$source/debian/changelog"
+  mapfile -t compression < <(env | grep ^DPKG_DEB_)
   SECONDS=0
-  check "it builds" inside "$root" env -C /build/segblur "${DEB_ENVIRONMENT[@]}" dpkg-buildpackage -b -us -uc
+  check "it builds" inside "$root" env -C /build/segblur "${compression[@]}" dpkg-buildpackage -b -us -uc
   echo "          in $SECONDS s"
   deb=$(echo "$root"/build/segblur_*.deb)
 }
