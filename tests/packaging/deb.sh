@@ -11,15 +11,14 @@ try_deb() {
   for suite in "${suites[@]}"; do
     echo "$suite:"
     build_deb "$suite"
-    try_one_deb "$suite"
+    [[ ! -f $deb ]] || try_one_deb "$suite"
   done
 }
 
 # build_deb SUITE: leaves the .deb in $deb, and the root that it was built in at $work/build.
 build_deb() {
   local root=$work/build source=$work/build/build/segblur suite=$1 version compression
-  fresh_root "$suite" "$root"
-  inside "$root" sh -c 'apt-get update -q && apt-get install -y -q --no-install-recommends debhelper dpkg-dev python3 lintian' >"$work/apt.log"
+  fresh_root "$suite" "$root" debhelper dpkg-dev python3 lintian
   version=$(inside "$root" python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
   mkdir "$root/build"
   cp -a "$work/source" "$source"
@@ -28,7 +27,9 @@ build_deb() {
   sed -i "1s/)/~${suite}1)/; 1s/unstable/$suite/" "$source/debian/changelog"
   mapfile -t compression < <(env | grep ^DPKG_DEB_)
   SECONDS=0
-  check "it builds" inside "$root" env -C /build/segblur "${compression[@]}" dpkg-buildpackage -b -us -uc
+  # --no-check-builddeps, because dpkg always wants a compiler, of which there is no need.
+  check "it builds" inside "$root" env -C /build/segblur "${compression[@]}" \
+    dpkg-buildpackage -b -us -uc --no-check-builddeps
   echo "          in $SECONDS s"
   deb=$(echo "$root"/build/segblur_*.deb)
 }
@@ -36,13 +37,13 @@ build_deb() {
 try_one_deb() {
   local root=$work/clean name
   name=$(basename "$deb")
+  cp "$deb" "$project/dist"
   check "it is at most 160 MB" at_most "$(bytes "$deb")" 160000000
   check "it takes at most 500 MB installed" at_most "$(dpkg-deb -f "$deb" Installed-Size)" 500000
   echo "          $(bytes "$deb") bytes, installed $(dpkg-deb -f "$deb" Installed-Size) kB"
   check "lintian finds no error" inside "$work/build" lintian --fail-on error --tag-display-limit 0 "/build/$name"
   rm -rf --one-file-system "$root"
   fresh_root "$1" "$root"
-  (cd "$root" && find . -xdev -not -path './proc/*' | sort) >"$work/before"
   cp "$deb" "$root/tmp/"
   inside "$root" apt-get update -q >"$work/apt.log"
   check "it installs" inside "$root" apt-get install -y -q --no-install-recommends "/tmp/$name"
@@ -58,7 +59,8 @@ try_one_deb() {
   check "what setup wrote is purged, too" not test -e "$root/etc/modprobe.d/segblur.conf"
   check "a file of the person's own stays" grep -q mine "$root/etc/modules-load.d/segblur.conf"
   rm "$root/etc/modules-load.d/segblur.conf"
-  check "nothing else is left" leaves_nothing "$root"
+  rm -rf "$root/home/tester"
+  check "nothing else is left" nothing_named_so "$root"
 }
 
 setup_writes_no_file_of_the_package() {
@@ -79,10 +81,4 @@ upgrades() {
   inside "$1" apt-get install -y -q --no-install-recommends /tmp/next.deb
   rm "$1/tmp/next.deb"
   inside "$1" dpkg-query -W -f '${Version}' segblur | grep next
-}
-
-leaves_nothing() {
-  rm -rf "$1/home/tester"
-  (cd "$1" && find . -xdev -iname '*segblur*' -not -path './proc/*' -not -path './tmp/*' | sort) >"$work/after"
-  not grep . "$work/after"
 }

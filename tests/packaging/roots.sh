@@ -1,22 +1,31 @@
 # shellcheck shell=bash
 # Clean roots of Debian, made by debootstrap once a day.
 
-# fresh_root SUITE FOLDER: a minimal Debian and nothing else.
+# fresh_root SUITE FOLDER [PACKAGE...]: a minimal Debian, and these packages.
 fresh_root() {
-  local tar=$cache/$1.tar mirror
+  local suite=$1 root=$2 new=$cache/new tar mirror
+  tar=$cache/$suite$(printf -- '-%s' "${@:3}" | sed 's/^-$//').tar
   needs debootstrap=debootstrap
   if [[ ! $(find "$tar" -mtime -1 2>/dev/null) ]]; then
-    mirror=${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' | awk '/debian/ && !/security/ && !found++')}
-    debootstrap --variant=minbase "$1" "$cache/$1.new" "$mirror" >"$work/debootstrap.log"
-    tar cf "$tar" -C "$cache/$1.new" .
-    rm -rf --one-file-system "$cache/$1.new"
+    rm -rf --one-file-system "$new"
+    if (($# == 2)); then
+      # shellcheck disable=SC2016
+      mirror=${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' | awk '/debian/ && !/security/ && !found++')}
+      debootstrap --variant=minbase "$suite" "$new" "$mirror" >"$work/debootstrap.log"
+    else
+      fresh_root "$suite" "$new"
+      inside "$new" sh -c 'apt-get update -q && apt-get install -y -q --no-install-recommends "$@" && apt-get clean' sh "${@:3}" >"$work/apt.log" 2>&1
+    fi
+    tar cf "$tar" -C "$new" .
+    rm -rf --one-file-system "$new"
   fi
-  rm -rf --one-file-system "$2"
-  mkdir "$2"
-  tar xf "$tar" -C "$2"
-  cp /etc/resolv.conf "$2/etc/"
-  printf '#!/bin/sh\nexit 101\n' >"$2/usr/sbin/policy-rc.d" # no service is started in there
-  chmod +x "$2/usr/sbin/policy-rc.d"
+  rm -rf --one-file-system "$root"
+  mkdir "$root"
+  tar xf "$tar" -C "$root"
+  cp /etc/resolv.conf "$root/etc/"
+  echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/unsafe-io" # it need not survive a power cut
+  printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d" # no service is started in there
+  chmod +x "$root/usr/sbin/policy-rc.d"
 }
 
 # inside ROOT COMMAND...: with /proc and the usual devices, which are gone when the command ends.
@@ -68,4 +77,9 @@ no_library_missing() {
   inside "$1" sh -c "find /usr/lib/segblur -name '*.so*' -type f | xargs -n 50 ldd 2>/dev/null | grep 'not found' | sort -u" >"$work/missing"
   cat "$work/missing"
   not grep -qvE 'libOpenCL|libze_loader' "$work/missing"
+}
+
+nothing_named_so() {
+  (cd "$1" && find . -xdev -iname '*segblur*' -not -path './proc/*' -not -path './tmp/*') >"$work/left"
+  not grep . "$work/left"
 }

@@ -6,6 +6,7 @@ try_wheel() {
   uv build -q --out-dir "$dist" "$project"                  # the sdist, and of that the wheel
   uv build -q --wheel --out-dir "$dist/direct" "$project"   # of the checkout
   wheel=$(basename "$dist"/*.whl)
+  cp "$dist"/*.whl "$dist"/*.tar.gz "$project/dist"
   check "a wheel built from the sdist is the same as one built from the checkout" cmp "$dist/$wheel" "$dist/direct/$wheel"
   check "the wheel is at most 8 MB" at_most "$(bytes "$dist/$wheel")" 8000000
   check "the sdist is at most 12 MB" at_most "$(bytes "$dist"/*.tar.gz)" 12000000
