@@ -3,7 +3,7 @@
 
 # fresh_root SUITE FOLDER [PACKAGE...]: a minimal Debian, and these packages.
 fresh_root() {
-  local suite=$1 root=$2 new=$cache/new tar mirror
+  local suite=$1 root=$2 new=$work/new tar mirror
   tar=$cache/$suite$(printf -- '-%s' "${@:3}" | sed 's/^-$//').tar
   needs debootstrap=debootstrap
   if [[ ! $(find "$tar" -mtime -1 2>/dev/null) ]]; then
@@ -16,7 +16,7 @@ fresh_root() {
       fresh_root "$suite" "$new"
       inside "$new" sh -c 'apt-get update -q && apt-get install -y -q --no-install-recommends "$@" && apt-get clean' sh "${@:3}" >"$work/apt.log" 2>&1
     fi
-    tar cf "$tar" -C "$new" .
+    tar cf "$tar.$$" -C "$new" . && mv "$tar.$$" "$tar"
     rm -rf --one-file-system "$new"
   fi
   rm -rf --one-file-system "$root"
