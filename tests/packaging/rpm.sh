@@ -14,7 +14,8 @@ try_rpm() {
   cp -a "$work/source" "$top/segblur-$version"
   "$top/segblur-$version/packaging/vendor" "$python" "$top/segblur-$version/vendored"
   tar cf "$top/SOURCES/segblur-$version.tar.gz" -C "$top" "segblur-$version"
-  check "it builds" rpmbuild -bb --nodeps --define "_topdir $top" "$project/packaging/rpm/segblur.spec"
+  check "it builds" rpmbuild -bb --nodeps --define "_topdir $top" \
+    --define "_binary_payload ${RPM_PAYLOAD:-w19.zstdio}" "$project/packaging/rpm/segblur.spec"
   rpm=$(echo "$top"/RPMS/x86_64/segblur-*.rpm)
   cp "$rpm" "$project/dist"
   check "it is at most 160 MB" at_most "$(bytes "$rpm")" 160000000
