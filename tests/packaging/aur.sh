@@ -25,7 +25,7 @@ same_srcinfo() {
 
 # carry_out FUNCTION FOLDER ROOT: as makepkg does it.
 carry_out() {
-  ln -sfn source "$work/segblur-0.2.0"
+  ln -sfn source "$work/segblur-$version"
   # shellcheck disable=SC2016
   (cd "$work" && bash -euc 'source "$2/PKGBUILD"; pkgdir=$3; "$1"' bash "$@")
 }

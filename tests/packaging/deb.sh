@@ -17,12 +17,12 @@ try_deb() {
 
 # build_deb SUITE: leaves the .deb in $deb, and the root that it was built in at $work/build.
 build_deb() {
-  local root=$work/build source=$work/build/build/segblur suite=$1 version compression
+  local root=$work/build source=$work/build/build/segblur suite=$1 python compression
   fresh_root "$suite" "$root" debhelper dpkg-dev python3 lintian
-  version=$(inside "$root" python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+  python=$(inside "$root" python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
   mkdir "$root/build"
   cp -a "$work/source" "$source"
-  "$source/packaging/vendor" "$version" "$source/vendored"
+  "$source/packaging/vendor" "$python" "$source/vendored"
   cp -a "$source/packaging/debian" "$source/debian"
   sed -i "1s/)/~${suite}1)/; 1s/unstable/$suite/" "$source/debian/changelog"
   mapfile -t compression < <(env | grep ^DPKG_DEB_)

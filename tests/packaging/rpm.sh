@@ -3,7 +3,7 @@
 # Fedora can't be had from Debian's mirrors.
 
 try_rpm() {
-  local top=$work/rpm root=$work/rpm-root version=0.2.0 python rpm
+  local top=$work/rpm root=$work/rpm-root python rpm
   # shellcheck source=/dev/null
   source "$here/roots.sh"
   needs rpmbuild=rpm rpmlint=rpmlint
