@@ -10,6 +10,7 @@ try_wheel() {
   check "a wheel built from the sdist is the same as one built from the checkout" cmp "$dist/$wheel" "$dist/direct/$wheel"
   check "the wheel is at most 8 MB" at_most "$(bytes "$dist/$wheel")" 8000000
   check "the sdist is at most 12 MB" at_most "$(bytes "$dist"/*.tar.gz)" 12000000
+  echo "          wheel $(bytes "$dist/$wheel") bytes, sdist $(bytes "$dist"/*.tar.gz) bytes"
   check "the README renders" uvx -q twine check --strict "$dist"/*.whl "$dist"/*.tar.gz
   check "the wheel has three packages and nothing else" has_only_packages "$dist/$wheel"
 
