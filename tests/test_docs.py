@@ -15,7 +15,7 @@ from vcam.settings import fields, load_settings
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "segnet" / "weights" / "CARD.md"]
 PACKAGES = ("vcam", "segnet", "training", "tests")
-FOLDERS = {*PACKAGES, "systemd", "docs", ".ci", ".github"}
+FOLDERS = {*PACKAGES, "packaging", "systemd", "docs", ".ci", ".github"}
 OPTION = re.compile(r"(?<![\w-])--[a-z][\w.-]*")
 SETTINGS = {(section, name) for section, name, _ in fields()}
 FENCE = re.compile(r"^ *```\w*\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
@@ -33,7 +33,8 @@ def snippets(page):
 @cache
 def scripts():
     """The path of every Python file, with a slash before it."""
-    return ["/" + path.relative_to(ROOT).as_posix() for name in PACKAGES for path in (ROOT / name).rglob("*.py")]
+    found = [*ROOT.glob("*.py"), *(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))]
+    return ["/" + path.relative_to(ROOT).as_posix() for path in found]
 
 
 # In one process, because starting one for each command takes a minute in all.

@@ -34,7 +34,7 @@ def add(commands: Commands) -> None:
 
     command = add_command(commands, "video", video, "video files with their background blurred, sound kept")
     command.add_argument("videos", metavar="IN", nargs="+", type=Path, help="the videos to read")
-    where = ".mp4, .m4v, .mkv or .mov to write; for several videos a folder, for NAME.blurred.mp4 or the like of each"
+    where = "a .mp4, .m4v, .mkv or .mov to write; for several videos a folder, for NAME.blurred.mp4 or the like of each"
     command.add_argument("-o", "--out", metavar="OUT", type=Path, required=True, help=where)
     how = f"videos at a time, 1 to {MOST_AT_ONCE} (default: as many as there are cores, at most 8)"
     command.add_argument("--at-once", metavar="N", type=int, help=how)

@@ -9,19 +9,22 @@ from vcam.host.setup.module import is_left_to_udev
 from vcam.host.steps import Plan, Run
 
 UDEV = "/etc/udev/rules.d/61-segblur.rules"
-FILES: tuple[str, ...] = (UDEV,)
+PACKAGED = "/usr/lib/udev/rules.d/61-segblur.rules"  # by a package of the distribution; udev prefers the one in /etc
+FILES: tuple[str, ...] = (UDEV, PACKAGED)
 RELOAD = Run(("udevadm", "control", "--reload"))
 
 
 def plan(machine: Machine) -> Plan:
-    """Write the rules."""
+    """Write the rules, where no package has the same."""
     rules = shipped("udev.rules") + (adding_rules(machine) if is_left_to_udev(machine) else "")
+    if UDEV not in machine.files and machine.files.get(PACKAGED) == rules:
+        return Plan()
     return writing(machine, UDEV, rules, "have udev start the service when its camera appears", RELOAD)
 
 
 def removal(machine: Machine) -> Plan:
     """The rules removed."""
-    return removing(machine, FILES, "remove the rules of udev", then=RELOAD)
+    return removing(machine, (UDEV,), "remove the rules of udev", then=RELOAD)
 
 
 def adding_rules(machine: Machine) -> str:
