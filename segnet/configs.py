@@ -2,8 +2,8 @@
 torch.
 """
 
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,11 @@ TORCHVISION = (
 
 Channels = Annotated[int, Field(ge=1, le=4096)]
 Hidden = Annotated[int, Field(ge=0, le=1024)]
+PICTURE = -1  # in place of the number of an operation
+Whole = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Word = Annotated[str, Field(max_length=64)]
+Side = Annotated[int, Field(ge=0, le=2**24)]
 
 
 @dataclass(frozen=True)
@@ -48,3 +53,25 @@ class DeconvConfig:
 @dataclass(frozen=True)
 class TorchvisionConfig:
     """Nothing to choose: the name of the architecture says it all."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of OpenVINO's."""
+
+    kind: Word  # a name in segnet.operations.KINDS
+    inputs: Annotated[tuple[Whole | Word, ...], Field(max_length=256)]  # numbers of operations before it, PICTURE, names
+    attributes: dict[Word, bool | Whole | Finite | Word | list[Whole]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class OpenVinoConfig:
+    """A network of another program as the list of its operations, from the normalised picture to logits. It is
+    OpenVINO's to run, and only that: each operation takes what stands before it in the list, so there are no circles,
+    and names no file.
+    """
+
+    operations: Annotated[tuple[Operation, ...], Field(min_length=1, max_length=4096)]  # the last gives the logits
+    tensors: dict[Word, tuple[Literal["F32", "F16", "I8", "U8", "I32", "I64"], Annotated[tuple[Side, ...], Field(max_length=6)]]]
+    corners: bool = False  # whether the logits at the corners are those of the picture's corner pixels
+    fit: Literal["letterbox", "squeeze"] = "letterbox"  # top left, and grey beside it; or all of it, out of proportion

@@ -49,9 +49,13 @@ def convert_onnx(path: Path, config: SelfieConfig) -> tuple[nn.Module, WeightsIn
     )
 
 
-def foreign(path: Path, why: str) -> WeightsError:
+class NotSelfieError(WeightsError):
+    """An ONNX file of another network."""
+
+
+def foreign(path: Path, why: str) -> NotSelfieError:
     """The error for an ONNX file of another network."""
-    return WeightsError(f"{path} is not MediaPipe's Selfie network, general: {why:.200}; only that one can be taken")
+    return NotSelfieError(f"{path} is not MediaPipe's Selfie network, general: {why:.200}; only that one can be taken")
 
 
 def quiet(network: SelfieNet) -> SelfieNet:
