@@ -160,7 +160,7 @@ def numbers_of(node: Node) -> int:
     """How many numbers an operation gives. Raises WeightsError where they are too many, or not what networks have."""
     if not node.output(0).get_partial_shape().is_static or node.output(0).get_element_type().get_type_name() != "f32":
         raise WeightsError("it does not give float32 of a known shape")
-    count = sum(prod(output.get_shape()) for output in node.outputs())
+    count: int = sum(prod(output.get_shape()) for output in node.outputs())
     if not 0 < count <= MOST_NUMBERS:
         raise WeightsError(f"it gives {count} numbers, not between 1 and {MOST_NUMBERS}")
     return count

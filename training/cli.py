@@ -53,7 +53,9 @@ class Evaluate(BaseModel):
         None, description="folder of NAME.png, 255 = person, to measure in place of weights"
     )
     size: Literal["fast", "fine"] = Field("fast", description="input size of the network")
-    engine: Literal["auto", "torch", "openvino"] = Field("torch", description="what runs the network")
+    engine: Literal["auto", "torch", "openvino"] | None = Field(
+        None, description="what runs the network; default: torch, or openvino where only that can"
+    )
     proposals: bool = Field(
         False, description="deconvnet on VOC's classes: segment many parts of a picture and combine them"
     )

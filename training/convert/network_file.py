@@ -1,5 +1,5 @@
-"""Networks that other programs have trained to tell VOC's classes apart, from .tflite and .onnx, made into weights files:
-the list of their operations up to the logits, and a comparison of what both find, without which nothing is taken.
+"""Networks that other programs have trained to tell VOC's classes apart, from .tflite and .onnx, made into weights
+files: the list of their operations up to the logits, and a comparison of both, without which nothing is taken.
 """
 
 import hashlib
@@ -67,7 +67,7 @@ def convert_network(path: Path, sizes: Sequence[Size] | None, fit: Fit) -> tuple
     compare(path, theirs, logits, tensors, info, own)
     for size in info.input_sizes:
         try:
-            listed_graph(path, lambda size=size: operations.logits_graph(tensors, info, size))
+            operations.logits_graph(tensors, info, size)
         except WeightsError as error:
             raise WeightsError(f"{path} can't be taken for pictures of {size[0]}×{size[1]}: {error}") from None
     return {name: torch.from_numpy(tensor) for name, tensor in tensors.items()}, info
@@ -179,7 +179,11 @@ class Lister:
             return inputs[0]  # one place stands for all of them, see segnet.operations.spread
         if kind == "Convert" and not isinstance(inputs[0], str):
             return inputs[0]  # the picture is float32 already
-        if kind == "AvgPool" and list(node.get_attributes()["kernel"]) == list(before[2:]) and whole_plane(after, before):
+        if (
+            kind == "AvgPool"
+            and list(node.get_attributes()["kernel"]) == list(before[2:])
+            and whole_plane(after, before)
+        ):
             kind, inputs = "ReduceMean", [inputs[0], self._tensor(np.array([2, 3]))]
             return self._operation(kind, inputs, {"keep_dims": True})
         known = operations.KINDS.get(kind)
