@@ -1,5 +1,6 @@
 """Small networks in other programs' files: a .tflite, drawn byte by byte, and .onnx, of torch's modules."""
 
+import warnings
 from dataclasses import dataclass, field
 
 import flatbuffers  # comes with onnxruntime
@@ -10,19 +11,19 @@ from segnet.classes import VOC_CLASSES
 from training.convert.onnx_file import OPSET, without_onnx
 
 CAT, DOG, PERSON = (VOC_CLASSES.index(name) for name in ("cat", "dog", "person"))
-SIDE = 96
+CLASSES, SIDE = len(VOC_CLASSES), 96
 CODES = {np.dtype(np.float32): 0, np.dtype(np.int32): 2, np.dtype(np.uint8): 3, np.dtype(np.int64): 4}
 CONV, RESIZE, ARG_MAX, CUSTOM = (3, 1), (23, 15), (56, 40), (32, 0)  # operation, and the table of its options
 
 
-def by_colour(classes=len(VOC_CLASSES)):
+def by_colour(classes=CLASSES):
     """Weights (classes, 3) and biases of a network that sees cats in red, dogs in green and people in blue, for colours
     from -1 to 1.
     """
     weights, biases = np.zeros((classes, 3), np.float32), np.full(classes, -4, np.float32)
     biases[0] = 0
     for number, colour in zip((CAT, DOG, PERSON), np.eye(3), strict=True):
-        weights[number], biases[number] = 8 * colour - 4, 0
+        weights[number], biases[number] = 5 * colour - 1, 0
     return weights, biases
 
 
@@ -95,7 +96,7 @@ class TFLite:
         return self.builder.EndObject()
 
 
-def tflite(classes=len(VOC_CLASSES), quantised=True, custom=None, channels=3):
+def tflite(classes=CLASSES, quantised=True, custom=None, channels=3):
     """A network that tells classes by colour at half the width and height, and chooses one for each pixel; `custom`
     names an operation in front that only its maker knows.
     """
@@ -131,7 +132,7 @@ class ByColour(torch.nn.Module):
     nothing, as DeepLab has one.
     """
 
-    def __init__(self, classes=len(VOC_CLASSES)):
+    def __init__(self, classes=CLASSES):
         super().__init__()
         self.conv = torch.nn.Conv2d(6, classes, 1)
         weights, biases = by_colour(classes)
@@ -150,10 +151,13 @@ class ByColour(torch.nn.Module):
         return torch.nn.functional.interpolate(logits, x.shape[2:], mode="bilinear", align_corners=False)
 
 
-def write_onnx(path, network, shape=(1, 3, SIDE, SIDE), **how):
-    """The module as ONNX, for an input of this shape."""
-    with torch.no_grad(), without_onnx():
+def write_onnx(path, network, *shapes, **how):
+    """The module as ONNX, for inputs of these shapes, by default one picture."""
+    inputs = tuple(torch.zeros(shape) for shape in shapes or [(1, 3, SIDE, SIDE)])
+    with torch.no_grad(), warnings.catch_warnings(), without_onnx():
+        warnings.simplefilter("ignore")  # tracing warns of sizes that become constants
         torch.onnx.export(
-            network.eval(), torch.zeros(shape), str(path), dynamo=False, opset_version=OPSET, input_names=["x"], **how
-        )
+            network.eval(), inputs, str(path), dynamo=False, opset_version=OPSET, input_names=["x", "y"][: len(inputs)],
+            **how,
+        )  # fmt: skip
     return path

@@ -3,6 +3,7 @@ files: the list of their operations up to the logits, and a comparison of both, 
 """
 
 import hashlib
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -18,12 +19,14 @@ from segnet.configs import PICTURE, OpenVinoConfig, Operation
 from segnet.engines import import_openvino, import_opset, openvino_core
 from segnet.graph import listed_graph
 from segnet.weights import IMAGENET_MEAN, IMAGENET_STD, TYPES, WeightsError, WeightsInfo
+from training.convert.onnx_reader import read_onnx
 
 Size = tuple[int, int]  # width, height
 Fit = Literal["letterbox", "squeeze"]
 
 MOST_BYTES = 512 * 1024**2
 FRONTENDS = {".tflite": "tflite", ".onnx": "onnx"}  # OpenVINO's names
+LEAST_PLACES = 16  # of which logits say something
 ALIKE = 1e-3  # most by which logits may differ on average, as a share of their standard deviation
 ONLY = f"only networks that tell VOC's {len(VOC_CLASSES)} classes apart, and MediaPipe's Selfie as .onnx, can be taken"
 # What follows the logits: it chooses among the classes, or brings them to the picture's size and layout.
@@ -83,7 +86,7 @@ def read_network(path: Path) -> Any:
         if (size := path.stat().st_size) > MOST_BYTES:
             raise WeightsError(f"{path} has {size} bytes, more than the {MOST_BYTES} of a network that can be taken")
         if framework == "onnx":
-            return openvino_core().read_model(path.read_bytes())  # of no folder, so that it can name no other file
+            return read_onnx(path.read_bytes())
         frontend = FrontEndManager().load_by_framework(framework)
         return frontend.convert(frontend.load(str(path)))
     except OSError as error:
@@ -135,6 +138,8 @@ def logits_of(model: Any) -> tuple[Any, bool]:
             output = output.get_node().input_value(0)
         shape = output.get_partial_shape()
         if shape.is_static and len(shape) == 4 and len(VOC_CLASSES) in (shape[1].get_length(), shape[3].get_length()):
+            if math.prod(output.get_shape()) < LEAST_PLACES * len(VOC_CLASSES):
+                raise ValueError(f"it says of the whole picture what it shows, not of each part; {ONLY}")
             return output, corners
         given.append(str(shape))
     raise ValueError(f"it gives {' and '.join(given)}; {ONLY}")
