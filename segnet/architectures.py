@@ -76,5 +76,6 @@ ARCHITECTURES = {
         SelfieConfig, selfie, remembers=True, single=True, shapes=selfie_graph.shapes, graph=selfie_graph.mask
     ),
     "deconvnet": Architecture(DeconvConfig, deconvnet, step=32, least=224, fixed=True),
+    **{name: Architecture(TorchvisionConfig, partial(torchvision, name)) for name in TORCHVISION},
     "openvino": Architecture(OpenVinoConfig, None, step=1, fixed=True, shapes=listed),
-} | {name: Architecture(TorchvisionConfig, partial(torchvision, name)) for name in TORCHVISION}
+}

@@ -20,6 +20,7 @@ TORCHVISION = (
 Channels = Annotated[int, Field(ge=1, le=4096)]
 Hidden = Annotated[int, Field(ge=0, le=1024)]
 Whole = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+Pixels = Annotated[int, Field(ge=-1024, le=1024)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Word = Annotated[str, Field(max_length=64)]
 Kind = Literal["F32", "F16", "I8", "U8", "I32", "I64"]
@@ -64,7 +65,7 @@ class Operation:
 
     kind: Word  # a name in segnet.operations.KINDS
     inputs: Annotated[tuple[Whole | Word, ...], Field(max_length=256)]  # numbers of operations, PICTURE, or tensors
-    attributes: dict[Word, bool | Whole | Finite | Word | list[Whole]] = field(default_factory=dict)
+    attributes: dict[Word, bool | Whole | Finite | Word | list[Pixels]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

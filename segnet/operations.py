@@ -18,7 +18,7 @@ from segnet.opset_layers import Node, Tensors
 from segnet.weights import WeightsError, WeightsInfo
 
 MOST_NUMBERS = 64 * 1024**2  # that one operation may give: 256 MB
-MOST_IN_ALL = 1024**3  # that all of them may give; most of it is never in memory at once
+MOST_IN_ALL = 1024**3  # that all of them may give, or look at to pool; most is never in memory at once
 
 POOL = {"kernel", "strides", "pads_begin", "pads_end", "auto_pad", "rounding_type"}
 CONVOLUTION = {"strides", "dilations", "pads_begin", "pads_end", "auto_pad"}
@@ -119,9 +119,9 @@ def logits_of(config: OpenVinoConfig, tensors: Tensors, x: Node) -> Node:
     for number, operation in enumerate(config.operations):
         try:
             node = made(operation, [taken(name, nodes, tensors, x) for name in operation.inputs])
-            total += numbers_of(node)
+            total += numbers_of(node) * prod(operation.attributes.get("kernel", [1]))  # type: ignore[arg-type]
             if total > MOST_IN_ALL:
-                raise WeightsError("all of them together take more memory than a network may")
+                raise WeightsError("all of them together take more memory or time than a network may")
         except WeightsError as error:
             raise WeightsError(f"operation {number}, {operation.kind!r:.40}: {error}") from None
         nodes.append(node)

@@ -22,6 +22,10 @@ from training.measure.card import figures
 
 CAT, PERSON = (VOC_CLASSES.index(name) for name in ("cat", "person"))
 SIZE = (65, 49)
+POOL = {
+    "kernel": [1024, 1024], "strides": [1, 1], "pads_begin": [512, 512], "pads_end": [512, 512],
+    "auto_pad": "explicit", "rounding_type": "floor", "exclude-pad": True,
+}  # fmt: skip
 SAME = {"strides": [1, 1], "dilations": [1, 1], "pads_begin": [0, 0], "pads_end": [0, 0], "auto_pad": "explicit"}
 
 
@@ -135,14 +139,15 @@ HOSTILE = {
     "what keeps a past": (Operation("ReadValue", (PICTURE,), {"variable_id": "x"}), "is not known here"),
     "a file as attribute": (Operation("Relu", (PICTURE,), {"path": "/etc/passwd"}), "there is no attribute 'path'"),
     "too few inputs": (Operation("Convolution", (PICTURE,), SAME), "OpenVINO can't make it"),
-    "shapes apart": (Operation("Add", (PICTURE, "much"), {"auto_broadcast": "numpy"}), "OpenVINO can't make it"),
+    "shapes apart": (Operation("Add", (PICTURE, "more"), {"auto_broadcast": "numpy"}), "OpenVINO can't make it"),
     "no type of numbers": (Operation("Convert", (PICTURE,), {"destination_type": "x"}), "OpenVINO can't make it"),
     "whole numbers": (Operation("Convert", (PICTURE,), {"destination_type": "i32"}), "does not give float32"),
     "giant planes": (
-        Operation("Convolution", (PICTURE, "kernel"), SAME | {"pads_begin": [9_000, 9_000]}),
+        Operation("Pad", (PICTURE, "none", "more"), {"pad_mode": "edge"}),
         "numbers, not between 1 and 67108864",
     ),
-    "a giant chain": (Operation("Pad", (PICTURE, "none", "much"), {"pad_mode": "edge"}), "not between 1 and"),
+    "no planes": (Operation("Pad", (PICTURE, "none", "fewer"), {"pad_mode": "edge"}), "gives 0 numbers, not between 1"),
+    "endless pools": (Operation("AvgPool", (PICTURE,), POOL), "take more memory or time than a network may"),
     "no logits": (Operation("Relu", (PICTURE,)), r"it gives 1×3×49×65 numbers, which are not logits of 21 classes"),
 }
 
@@ -151,8 +156,9 @@ HOSTILE = {
 def test_a_hostile_list_is_refused_in_one_sentence_that_names_the_file(tmp_path, what):
     operation, says = HOSTILE[what]
     tensors, info = network()
-    tensors |= {"none": np.zeros(4, np.int64), "much": np.array([0, 0, 30_000, 30_000])}
-    kinds = info.config.tensors | {"none": ("I64", (4,)), "much": ("I64", (4,))}
+    pads = {"none": np.zeros(4, int), "more": np.array([0, 0, 30_000, 30_000]), "fewer": np.array([0, 0, -49, 0])}
+    tensors |= pads
+    kinds = info.config.tensors | dict.fromkeys(pads, ("I64", (4,)))
     info = replace(info, config=OpenVinoConfig((operation,), kinds))
     path = saved(tmp_path / "hostile.safetensors", tensors, info)
     for load in (lambda: load_segmenter(path, device="cpu"), lambda: ClassScores(path, SIZE)):
@@ -168,7 +174,7 @@ def test_many_operations_that_are_large_together_are_refused(monkeypatch):
         info, config=replace(info.config, operations=(Operation("Relu", (PICTURE,)), *[Operation("Relu", (0,))] * 99))
     )
     monkeypatch.setattr(operations, "MOST_IN_ALL", 50 * 3 * SIZE[0] * SIZE[1])
-    with pytest.raises(WeightsError, match="operation 50, 'Relu': all of them together take more memory"):
+    with pytest.raises(WeightsError, match="operation 50, 'Relu': all of them together take more memory or time"):
         mask_graph(tensors, long, SIZE, ["person"])
 
 
@@ -191,6 +197,10 @@ def config(**changes):
             "config.operations: Tuple should have at most",
         ),
         ({"operations": [{"kind": "Relu", "inputs": [2**40]}]}, "config.operations.0.inputs.0"),
+        (
+            {"operations": [{"kind": "AvgPool", "inputs": [0], "attributes": {"kernel": [9**9, 1]}}]},
+            "attributes.kernel",
+        ),
         ({"operations": [{"kind": "Relu", "inputs": [0], "body": {}}]}, "config.operations.0.body"),
         ({"operations": [{"kind": "Relu", "inputs": [0], "attributes": {"a": {"b": 1}}}]}, "config.operations.0.attr"),
         ({"operations": [{"kind": "Clamp", "inputs": [0], "attributes": {"max": 1e999}}]}, "config.operations.0.attr"),
