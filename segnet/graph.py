@@ -41,9 +41,10 @@ TROUBLE = {65: WeightsError, 69: EngineError, 64: ClassError}  # the child's exi
 REMEDY = "try again, or use torch"
 
 
-def graph_maker(path: Path, info: WeightsInfo, keep: Sequence[str], size: tuple[int, int]) -> MakeGraph:
-    """What gives the graph of the weights file, whose header says `info`, for these classes; one that takes pictures of
-    its own sizes only, for those of `size`. Raises WeightsError, ClassError; what it returns also EngineError.
+def graph_maker(path: Path, info: WeightsInfo, keep: Sequence[str], size: tuple[int, int] | None = None) -> MakeGraph:
+    """What gives the graph of the weights file, whose header says `info`, for these classes; one of listed operations
+    for pictures of `size`, by default the weights' first. Raises WeightsError, ClassError; what it returns also
+    EngineError.
     """
     kept(info.classes, keep)  # a graph that is read from the cache has them already
     architecture = ARCHITECTURES[info.architecture]
@@ -53,7 +54,8 @@ def graph_maker(path: Path, info: WeightsInfo, keep: Sequence[str], size: tuple[
     if found != info:
         raise changed(path)
     if architecture.graph is None:
-        model = listed_graph(path, partial(operations.mask_graph, tensors, info, size, keep))
+        pictures = size or info.input_sizes[0]
+        model = listed_graph(path, partial(operations.mask_graph, tensors, info, pictures, keep))
     elif gives_finite(tensors, info):
         model = mask_graph(tensors, info)
     else:
