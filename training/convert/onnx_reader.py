@@ -16,6 +16,8 @@ def read_onnx(content: bytes) -> Any:
     import_openvino()
     from openvino.frontend import FrontEndManager
 
+    if not content:
+        raise RuntimeError("it is empty")
     frontend = FrontEndManager().load_by_framework("onnx")  # a file too, which stays in memory
     with no_more_files():
         return frontend.convert(frontend.load(io.BytesIO(content)))
