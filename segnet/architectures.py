@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from segnet import light_graph, selfie_graph
-from segnet.configs import TORCHVISION, DeconvConfig, LightConfig, SelfieConfig, TorchvisionConfig
+from segnet.configs import TORCHVISION, DeconvConfig, LightConfig, OpenVinoConfig, SelfieConfig, TorchvisionConfig
 from segnet.opset_layers import Layers, Node, Shapes
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ class Architecture:
     """How a network is built from what the header says, and what it takes."""
 
     config: type[Any]  # frozen dataclass; what it may hold is checked by pydantic
-    build: Callable[[Any, int], "nn.Module"]  # (config, outputs) → network; outputs: the classes, 1 for person alone
+    # (config, outputs) → network; outputs: the classes, 1 for person alone. None where only OpenVINO can run it.
+    build: Callable[[Any, int], "nn.Module"] | None
     remembers: bool = False  # forward (x, previous mask) → (logits, those without a memory), instead of x → logits
     step: int = 16  # input sides are multiples of this
     least: int = 32  # and no shorter than this
@@ -62,6 +63,11 @@ def torchvision(name: str, config: TorchvisionConfig, outputs: int) -> "nn.Modul
     return Torchvision(name, outputs)
 
 
+def listed(config: OpenVinoConfig) -> Shapes:
+    """The tensors of a network that came as a list of operations."""
+    return {**config.tensors}
+
+
 ARCHITECTURES = {
     "light": Architecture(
         LightConfig, light, remembers=True, single=True, shapes=light_graph.shapes, graph=light_graph.mask
@@ -70,4 +76,6 @@ ARCHITECTURES = {
         SelfieConfig, selfie, remembers=True, single=True, shapes=selfie_graph.shapes, graph=selfie_graph.mask
     ),
     "deconvnet": Architecture(DeconvConfig, deconvnet, step=32, least=224, fixed=True),
-} | {name: Architecture(TorchvisionConfig, partial(torchvision, name)) for name in TORCHVISION}
+    **{name: Architecture(TorchvisionConfig, partial(torchvision, name)) for name in TORCHVISION},
+    "openvino": Architecture(OpenVinoConfig, None, step=1, fixed=True, shapes=listed),
+}

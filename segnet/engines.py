@@ -182,6 +182,15 @@ def import_opset() -> tuple[Any, Any]:
     return openvino, opset13
 
 
+@cache
+def node_factory() -> Any:
+    """What makes OpenVINO's operations by their names. Raises ImportError."""
+    import_openvino()
+    from openvino.utils.node_factory import NodeFactory
+
+    return NodeFactory("opset13")
+
+
 def import_openvino() -> Any:
     """OpenVINO, without what reports on its use. Nobody else may import it, because `import openvino` alone tells
     Google Analytics that it was imported. Raises ImportError.

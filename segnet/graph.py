@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from segnet import cache
+from segnet import cache, operations
 from segnet.architectures import ARCHITECTURES
 from segnet.cache import Bytes, read_all, write_all
 from segnet.classes import ClassError, kept
@@ -41,20 +41,34 @@ TROUBLE = {65: WeightsError, 69: EngineError, 64: ClassError}  # the child's exi
 REMEDY = "try again, or use torch"
 
 
-def graph_maker(path: Path, info: WeightsInfo, keep: Sequence[str]) -> MakeGraph:
-    """What gives the graph of the weights file, whose header says `info`, for these classes. Raises WeightsError,
-    ClassError; what it returns also EngineError.
+def graph_maker(path: Path, info: WeightsInfo, keep: Sequence[str], size: tuple[int, int] | None = None) -> MakeGraph:
+    """What gives the graph of the weights file, whose header says `info`, for these classes; one of listed operations
+    for pictures of `size`, by default the weights' first. Raises WeightsError, ClassError; what it returns also
+    EngineError.
     """
     kept(info.classes, keep)  # a graph that is read from the cache has them already
-    if ARCHITECTURES[info.architecture].graph is None:
+    architecture = ARCHITECTURES[info.architecture]
+    if architecture.build is not None and architecture.graph is None:
         return partial(graph_of, path, file_sha256(path), tuple(keep))
     tensors, found = load_tensors(path)
     if found != info:
         raise changed(path)
-    if not gives_finite(tensors, info):
+    if architecture.graph is None:
+        pictures = size or info.input_sizes[0]
+        model = listed_graph(path, partial(operations.mask_graph, tensors, info, pictures, keep))
+    elif gives_finite(tensors, info):
+        model = mask_graph(tensors, info)
+    else:
         raise WeightsError(f"the network in {path} gives numbers that are not finite")
-    model = mask_graph(tensors, info)
     return lambda: model.clone()
+
+
+def listed_graph(path: Path, make_graph: MakeGraph) -> Any:
+    """The graph of a network that its weights file lists. Raises WeightsError, which names the file."""
+    try:
+        return make_graph()
+    except WeightsError as error:
+        raise WeightsError(f"the network in {path} can't be built: {error}; take another file") from None
 
 
 def changed(path: Path) -> WeightsError:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 ENGINES = 4  # sizes that are kept ready; a webcam has one, a folder of pictures has many
+ONLY_OPENVINO = "runs by OpenVINO only, which knows no CUDA GPU"
+GREY = 127  # beside a picture that does not fill what the network takes
 
 
 def input_size(width: int, height: int, nominal: tuple[int, int] = (256, 144), step: int = 16) -> tuple[int, int]:
@@ -55,14 +57,17 @@ class Segmenter:
         self.architecture = ARCHITECTURES[info.architecture]
         self.engine, self.device = choose(engine, device)
         self.size = size or info.input_sizes[0]
+        self.fit = getattr(info.config, "fit", None)  # how pictures are brought to the one size that it takes
         if self.architecture.fixed and self.size not in info.input_sizes:
             sizes = " or ".join(f"{w}×{h}" for w, h in info.input_sizes)
             raise EngineError(f"a {info.architecture} takes pictures of {sizes}, not of {self.size[0]}×{self.size[1]}")
-        start = starter(network, info, keep, self.engine, self.device, threads)
-        self._engine_for = lru_cache(maxsize=ENGINES)(start)
+        start = starter(network, info, keep, self.engine, self.device, threads, self.size)
+        self._engine_for = beside_grey(start(*self.size), self.size) if self.fit else lru_cache(maxsize=ENGINES)(start)
 
     def size_for(self, width: int, height: int) -> tuple[int, int]:
         """Width and height that pictures of this size are brought to before they are segmented."""
+        if self.fit:
+            return fitted(width, height, self.size, letterbox=self.fit == "letterbox")
         return self.size if self.architecture.fixed else input_size(width, height, self.size, self.architecture.step)
 
     def __call__(self, picture: NDArray[Any], previous: NDArray[Any] | None = None) -> NDArray[Any]:
@@ -86,14 +91,46 @@ class Segmenter:
         return self._engine_for(width, height)
 
 
+def fitted(width: int, height: int, size: tuple[int, int], *, letterbox: bool) -> tuple[int, int]:
+    """Width and height of the part of `size` that pictures of this width and height fill: all of it, or, with
+    `letterbox`, as much as leaves them their aspect, up to 4:1. Both even, as cameras' pictures have to be.
+    """
+    aspect = min(4.0, max(0.25, width / height)) if letterbox else size[0] / size[1]
+    columns, rows = min(size[0], size[1] * aspect), min(size[1], size[0] / aspect)
+    return max(2, int(columns / 2 + 1e-9) * 2), max(2, int(rows / 2 + 1e-9) * 2)
+
+
+def beside_grey(engine: Engine, size: tuple[int, int]) -> Callable[[int, int], Engine]:
+    """What gives engines for smaller pictures: they are put top left into grey ones of `size`, and so are the masks
+    before.
+    """
+    width, height = size
+
+    def run(picture: NDArray[Any], previous: NDArray[Any]) -> NDArray[Any]:
+        rows, columns = previous.shape
+        whole = np.full((height, width, 3), GREY, np.uint8)
+        whole[:rows, :columns] = picture
+        return np.ascontiguousarray(engine(whole, np.empty(0, np.float32))[:rows, :columns])
+
+    return lambda width, height: run
+
+
 def starter(
-    network: "nn.Module | Path", info: WeightsInfo, keep: Sequence[str], engine: str, device: str, threads: int | None
+    network: "nn.Module | Path",
+    info: WeightsInfo,
+    keep: Sequence[str],
+    engine: str,
+    device: str,
+    threads: int | None,
+    size: tuple[int, int],
 ) -> Callable[[int, int], Engine]:
-    """What makes the engine for a width and a height. Raises EngineError, ClassError, WeightsError."""
+    """What makes the engine for a width and a height, `size` where the network takes only that. Raises EngineError,
+    ClassError, WeightsError.
+    """
     if isinstance(network, Path):
         if engine == "torch":
             raise EngineError(f"torch does not run {network} as it is; load it first, or use openvino")
-        return partial(OpenVinoEngine, graph_maker(network, info, keep), device=device, threads=threads)
+        return partial(OpenVinoEngine, graph_maker(network, info, keep, size), device=device, threads=threads)
     import torch
 
     from segnet.mask_model import MaskModel
@@ -119,15 +156,23 @@ def load_segmenter(
     """The segmenter of a weights file, warmed up and seen to give numbers. The options are Segmenter's. Raises
     WeightsError, EngineError, ClassError.
     """
-    network: nn.Module | Path
-    engine, device = choose(engine, device)
-    if engine == "openvino":
-        network, info = path, read_info(path)
-    else:
+    network: nn.Module | Path = path
+    info = read_info(path)
+    engine, device = choose(*possible(info, engine, device))
+    if engine == "torch":
         network, info = load_weights(path)
     segmenter = Segmenter(network, info, engine=engine, device=device, size=size, keep=keep, threads=threads)
     demand_numbers(segmenter, path)
     return segmenter
+
+
+def possible(info: WeightsInfo, engine: str, device: str) -> tuple[str, str]:
+    """Engine and device as asked for, but openvino for "auto" where only that runs the network. Raises EngineError."""
+    if ARCHITECTURES[info.architecture].build is not None:
+        return engine, device
+    if engine == "torch" or device == "cuda":
+        raise EngineError(f"a network that came as .tflite or .onnx {ONLY_OPENVINO}; use auto")
+    return "openvino", device
 
 
 def demand_numbers(segmenter: Segmenter, path: Path) -> None:

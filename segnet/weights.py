@@ -29,7 +29,8 @@ MAX_HEADER = 1024 * 1024  # the names of the longest network and a run's setting
 DEFAULT = Path(__file__).parent / "weights" / "person.safetensors"
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of networks that began with its pictures
 REMEDY = "take the file that ships with this version, or make one with `segblur train` or `segblur export`"
-TYPES = {"torch.float32": "F32", "torch.int64": "I64"}  # as safetensors calls them; no network here has others
+# As safetensors calls them; no network here has others.
+TYPES = {"float32": "F32", "float16": "F16", "int8": "I8", "uint8": "U8", "int32": "I32", "int64": "I64"}
 
 Side = Annotated[int, Field(ge=32, le=1024)]
 Mean = Annotated[float, Field(ge=0, le=1)]
@@ -67,8 +68,11 @@ ABOUT = TypeAdapter(WeightsInfo)
 
 
 def build(info: WeightsInfo) -> "nn.Module":
-    """A network of the kind and size that `info` describes, with random weights."""
-    return ARCHITECTURES[info.architecture].build(info.config, len(info.classes))
+    """A network of the kind and size that `info` describes, with random weights. Raises WeightsError."""
+    make = ARCHITECTURES[info.architecture].build
+    if make is None:
+        raise WeightsError("a network that came as .tflite or .onnx runs by OpenVINO only, and torch can't take it")
+    return make(info.config, len(info.classes))
 
 
 def save_weights(path: Path, tensors: Mapping[str, "Tensor"], info: WeightsInfo) -> None:
@@ -227,7 +231,7 @@ def shapes(info: WeightsInfo) -> Shapes:
 
 def outline(info: WeightsInfo) -> "nn.Module":
     """The network that `info` describes, without numbers: it takes no memory, whatever the header claims. Raises
-    WeightsError where it can't be built for want of torch.
+    WeightsError where torch can't build it, or is not there.
     """
     parts = ("torch", "torchvision") if info.architecture in TORCHVISION else ("torch",)
     if lack := lacking(f"a {info.architecture}", "cuda", parts):
@@ -254,7 +258,8 @@ def compare(path: Path, expected: Shapes, found: Shapes) -> None:
 
 def kind(tensor: "Tensor") -> tuple[str, tuple[int, ...]]:
     """Type, as safetensors calls it, and shape."""
-    return TYPES.get(str(tensor.dtype), str(tensor.dtype)), tuple(tensor.shape)
+    name = str(tensor.dtype).removeprefix("torch.")
+    return TYPES.get(name, name), tuple(tensor.shape)
 
 
 def said(tensor: tuple[str, tuple[int, ...]] | None) -> str:

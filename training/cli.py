@@ -53,7 +53,9 @@ class Evaluate(BaseModel):
         None, description="folder of NAME.png, 255 = person, to measure in place of weights"
     )
     size: Literal["fast", "fine"] = Field("fast", description="input size of the network")
-    engine: Literal["auto", "torch", "openvino"] = Field("torch", description="what runs the network")
+    engine: Literal["auto", "torch", "openvino"] | None = Field(
+        None, description="what runs the network; default: torch, or openvino where only that can"
+    )
     proposals: bool = Field(
         False, description="deconvnet on VOC's classes: segment many parts of a picture and combine them"
     )
@@ -78,12 +80,13 @@ class Evaluate(BaseModel):
 
 class Export(BaseModel):
     """Convert weights: .safetensors for the service, .xml for OpenVINO, .onnx for other programs. Takes
-    this program's files, torchvision's .pth and MediaPipe's Selfie as .onnx.
+    this program's files, torchvision's .pth, MediaPipe's Selfie as .onnx, and a .tflite or .onnx of another network
+    that tells VOC's classes apart.
     """
 
     source: CliPositionalArg[Path] = Field(
-        description="a run's folder, a .safetensors, a torchvision .pth, Selfie's .onnx, or deeplabv3_resnet50 or the "
-        "like to download"
+        description="a run's folder, a .safetensors, a torchvision .pth, a .tflite, an .onnx, or deeplabv3_resnet50 or "
+        "the like to download"
     )
     target: CliPositionalArg[Path] = Field(description="file to write, .safetensors, .xml or .onnx")
     name: str | None = Field(None, description="the network of a .pth, such as deeplabv3_resnet50")
@@ -92,7 +95,13 @@ class Export(BaseModel):
     )
     depth: int = Field(1, ge=1, le=8, description="Selfie: how many refinements at 1/16, one after the other")
     input_sizes: tuple[tuple[int, int], ...] | None = Field(
-        None, description="Selfie: widths and heights for pictures of 16:9, the default first; multiples of 16"
+        None,
+        description="widths and heights for pictures of 16:9, the default first: Selfie, multiples of 16; .tflite and "
+        "other .onnx, instead of their own",
+    )
+    fit: Literal["letterbox", "squeeze"] = Field(
+        "letterbox",
+        description=".tflite and other .onnx: pictures keep their aspect, with grey beside them, or are squeezed",
     )
 
     def cli_cmd(self) -> None:
@@ -100,7 +109,7 @@ class Export(BaseModel):
         from training.convert.export import run_export
 
         selfie = SelfieConfig(self.refine, self.depth)
-        print(run_export(self.source, self.target, self.name, selfie, self.input_sizes))
+        print(run_export(self.source, self.target, self.name, selfie, self.input_sizes, self.fit))
 
 
 class Card(BaseModel):

@@ -10,11 +10,12 @@ from segnet.weights import DEFAULT, build, read_info
 from vcam.errors import SettingsError
 from vcam.masks.mask import FrameMask
 from vcam.pipeline import known_answer
-from vcam.pipeline.known_answer import LEAST, MASK, PICTURE, check_known_answer, overlap
+from vcam.pipeline.known_answer import LEAST, MASK, PICTURE, check_known_answer, overlap, without_furniture
 
 SIZE = 256, 144
 TRUTH = cv2.imread(str(MASK), cv2.IMREAD_GRAYSCALE)
 MAN = cv2.resize(TRUTH.astype(np.float32) / 255, SIZE, interpolation=cv2.INTER_AREA)
+FURNITURE = 1 - without_furniture(MAN.shape).astype(np.float32)
 ACROSS, DOWN = np.meshgrid(np.arange(SIZE[0]), np.arange(SIZE[1]))
 
 
@@ -104,9 +105,26 @@ def test_what_is_no_mask_does_not_pass_whatever_is_to_be_kept(what, keep):
 
 def test_where_no_person_is_to_be_kept_nothing_need_be_found():
     check_known_answer(Answers(MAN * 0), ["cat"])
-    check_known_answer(Answers(1 - MAN), ["chair"])
+    check_known_answer(Answers(FURNITURE), ["chair", "tvmonitor"])
     with pytest.raises(SettingsError):
         check_known_answer(Answers(MAN * 0), ["cat", "person"])
+
+
+@pytest.mark.parametrize(("soft", "share"), [(MAN, 25), (1 - MAN, 75)])
+def test_a_network_that_takes_the_man_or_the_room_for_a_cat_is_refused(soft, share):
+    with pytest.raises(
+        SettingsError, match=rf"takes {share}% of the test picture for cat or dog, which is not in it; "
+    ):
+        check_known_answer(Answers(soft), ["cat", "dog"])
+
+
+def test_furniture_that_is_kept_beside_the_man_does_not_count_against_the_network_and_the_room_does():
+    both = np.maximum(MAN, FURNITURE)
+    check_known_answer(Answers(both), ["person", "tvmonitor"])
+    with pytest.raises(SettingsError, match="does not find the man"):
+        check_known_answer(Answers(both), ["person"])
+    with pytest.raises(SettingsError, match="does not find the man"):
+        check_known_answer(Answers(np.maximum(both, ACROSS > 192)), ["person", "tvmonitor"])
 
 
 def test_the_second_time_the_network_is_told_of_the_first():
@@ -127,5 +145,6 @@ def test_the_overlap_is_intersection_over_union():
     truth[:, :5] = 255
     alpha = np.zeros((10, 10), np.float32)
     alpha[:, 2:6] = 1.0
-    assert overlap(FrameMask(alpha, 0), truth) == 0.5
+    assert overlap(FrameMask(alpha, 0), truth, truth >= 0) == 0.5
+    assert overlap(FrameMask(alpha, 0), truth, np.arange(10) > 1) == 0.75
     assert LEAST == 0.7

@@ -2,6 +2,7 @@
 ONNX, runs without this one.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from segnet.configs import TORCHVISION, UNKNOWN, SelfieConfig
 from segnet.engines import converted, import_openvino, shaped
 from segnet.mask_model import MaskModel
 from segnet.weights import WeightsInfo, build, load_weights, save_weights
+from training.convert.network_file import FRONTENDS, Fit, convert_network
 from training.convert.onnx_file import write_onnx
 from training.convert.pth import convert
-from training.convert.selfie_onnx import convert_onnx
+from training.convert.selfie_onnx import NotSelfieError, convert_onnx
 from training.errors import DataError
 
 BEST = "best.safetensors"  # what a run leaves beside its checkpoint
@@ -26,10 +28,12 @@ def run_export(
     name: str | None = None,
     selfie: SelfieConfig | None = None,
     sizes: tuple[tuple[int, int], ...] | None = None,
+    fit: Fit = "letterbox",
 ) -> str:
     """Write `target`, .safetensors, .xml or .onnx, from a run's folder or checkpoint.pt, a .safetensors, a .pth of
-    torchvision's network `name`, or MediaPipe's Selfie as .onnx, which gets the refinements of `selfie` and input
-    `sizes`; a sentence on what was written. Raises DataError, WeightsError, EngineError.
+    torchvision's network `name`, a .tflite or .onnx that tells VOC's classes apart, for pictures of `sizes` that are
+    brought there by `fit`, or MediaPipe's Selfie as .onnx, which gets the refinements of `selfie` and input `sizes`; a
+    sentence on what was written. Raises DataError, WeightsError, EngineError.
     """
     if target.suffix not in {".safetensors", ".xml", ".onnx"}:
         raise DataError(f"{target} can't be written: its name must end with .safetensors, .xml or .onnx")
@@ -37,17 +41,41 @@ def run_export(
     for path in files:
         if path.exists():
             raise DataError(f"{path} exists; choose another name, or remove it first")
+    if source.suffix == ".tflite":
+        return export_listed(found(source), target, sizes, fit)
     if source.suffix == ".onnx":
-        network, info = convert_onnx(found(source), selfie or SelfieConfig())
+        try:
+            network, info = convert_onnx(found(source), selfie or SelfieConfig())
+        except NotSelfieError:
+            return export_listed(found(source), target, sizes, fit)
         info = replace(info, input_sizes=sizes or info.input_sizes)
     else:
         network, info = read(source if str(source) in TORCHVISION else found(source), name)
     if target.suffix != ".safetensors":
-        what = write_graph(network, info, target)
-    else:
-        save_weights(target, network.state_dict(), info)
-        what = f"{info.architecture}, which finds {', '.join(n for n in info.classes if n != BACKGROUND)}"
-    return f"{target} ({sum(path.stat().st_size for path in files) / 1e6:.1f} MB): {what}"
+        return written(files, write_graph(network, info, target))
+    save_weights(target, network.state_dict(), info)
+    return written(files, what_it_finds(info))
+
+
+def export_listed(source: Path, target: Path, sizes: tuple[tuple[int, int], ...] | None, fit: Fit) -> str:
+    """Write `target`, .safetensors, from a .tflite or .onnx that tells VOC's classes apart; a sentence on it. Raises
+    DataError, WeightsError.
+    """
+    if target.suffix != ".safetensors":
+        raise DataError(f"{target} can't be written: of {source} only a .safetensors can be made")
+    tensors, info = convert_network(source, sizes, fit)
+    save_weights(target, tensors, info)
+    return written([target], what_it_finds(info))
+
+
+def written(files: Sequence[Path], what: str) -> str:
+    """A sentence on files that were written."""
+    return f"{files[0]} ({sum(path.stat().st_size for path in files) / 1e6:.1f} MB): {what}"
+
+
+def what_it_finds(info: WeightsInfo) -> str:
+    """Half a sentence on a network."""
+    return f"{info.architecture}, which finds {', '.join(name for name in info.classes if name != BACKGROUND)}"
 
 
 def read(source: Path, name: str | None) -> tuple[nn.Module, WeightsInfo]:
@@ -92,8 +120,8 @@ def found(source: Path) -> Path:
     if not path.is_file():
         missing = "a run leaves it there when it is first measured" if path != source else "there is no such file"
         raise DataError(f"{path} can't be exported: {missing}")
-    if path.suffix not in {".safetensors", ".pth", ".onnx"}:
+    if path.suffix not in {".safetensors", ".pth", *FRONTENDS}:
         raise DataError(
-            f"{path} can't be exported: a run's folder, a .safetensors, a torchvision .pth or Selfie's .onnx can"
+            f"{path} can't be exported: a run's folder, a .safetensors, a torchvision .pth, a .tflite or an .onnx can"
         )
     return path

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from segnet.configs import SelfieConfig
-from segnet.engines import import_openvino, openvino_core
+from segnet.engines import import_openvino
 from segnet.selfie import SelfieNet
 from segnet.weights import WeightsError, WeightsInfo
+from training.convert.onnx_reader import read_onnx
 
 INPUT_SIZES = ((320, 176), (384, 224))  # where it finds contours best for its time, and finer
 SIDE = 256  # pixels of the pictures that the ONNX file takes
@@ -29,11 +30,12 @@ def convert_onnx(path: Path, config: SelfieConfig) -> tuple[nn.Module, WeightsIn
     """
     try:
         content = path.read_bytes()
-        theirs = openvino_core().read_model(content)
+        theirs = read_onnx(content)
     except OSError as error:
         raise WeightsError(f"{path} can't be read: {error.strerror}; name the ONNX file itself") from None
     except RuntimeError as error:
-        raise WeightsError(f"{path} is not a readable ONNX file: {str(error).strip().splitlines()[-1]:.200}") from None
+        last = str(error).strip().splitlines()[-1]
+        raise WeightsError(f"{path} is not a readable ONNX file that holds all its numbers: {last:.200}") from None
     torch.manual_seed(0)  # the refinements' first weights
     network = quiet(SelfieNet(config))
     try:
@@ -49,9 +51,13 @@ def convert_onnx(path: Path, config: SelfieConfig) -> tuple[nn.Module, WeightsIn
     )
 
 
-def foreign(path: Path, why: str) -> WeightsError:
+class NotSelfieError(WeightsError):
+    """An ONNX file of another network."""
+
+
+def foreign(path: Path, why: str) -> NotSelfieError:
     """The error for an ONNX file of another network."""
-    return WeightsError(f"{path} is not MediaPipe's Selfie network, general: {why:.200}; only that one can be taken")
+    return NotSelfieError(f"{path} is not MediaPipe's Selfie network, general: {why:.200}; only that one can be taken")
 
 
 def quiet(network: SelfieNet) -> SelfieNet:

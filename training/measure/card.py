@@ -1,10 +1,12 @@
 """The figures of a model card, from what a weights file says of itself: the header alone, so it takes no time."""
 
+from math import prod
 from pathlib import Path
 from typing import Any
 
+from segnet.architectures import ARCHITECTURES
 from segnet.markdown import aligned
-from segnet.weights import WeightsInfo, outline, read_info
+from segnet.weights import WeightsInfo, outline, read_info, shapes
 from training.measure.tables import COLUMNS, HOW, by_class, far_notes, formatted, measured
 
 SLICES = (
@@ -54,7 +56,10 @@ def light(metrics: dict[str, Any]) -> list[str]:
 
 def about(path: Path, info: WeightsInfo) -> list[str]:
     """What the network is and how it was trained, as far as the header tells."""
-    parameters = sum(p.numel() for p in outline(info).parameters())
+    if ARCHITECTURES[info.architecture].build is None:
+        parameters = sum(prod(shape) for _, shape in shapes(info).values())
+    else:
+        parameters = sum(p.numel() for p in outline(info).parameters())
     sizes = ", ".join(f"{width}×{height}" for width, height in info.input_sizes)
     lines = [
         f"- {info.architecture}: {parameters:,} parameters, {path.stat().st_size:,} bytes, input {sizes}, classes: "

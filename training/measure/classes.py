@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from segnet.architectures import ARCHITECTURES
+from segnet.class_scores import ClassScores
 from segnet.inference import input_size
 from segnet.proposals import segment, windows
 from segnet.weights import WeightsInfo
@@ -16,7 +17,9 @@ from training.measure.metrics import ClassConfusion
 
 
 @torch.no_grad()
-def evaluate_classes(network: nn.Module, info: WeightsInfo, one: VocSet, *, proposals: bool = False) -> ClassConfusion:
+def evaluate_classes(
+    network: nn.Module | ClassScores, info: WeightsInfo, one: VocSet, *, proposals: bool = False
+) -> ClassConfusion:
     """Count a set: each pixel's likeliest class at the picture's own size."""
     confusion = ClassConfusion(info.classes)
     for picture in one.pictures:
@@ -26,22 +29,33 @@ def evaluate_classes(network: nn.Module, info: WeightsInfo, one: VocSet, *, prop
 
 
 @torch.no_grad()
-def predict_classes(network: nn.Module, info: WeightsInfo, picture: VocPicture, *, proposals: bool = False) -> Pixels:
+def predict_classes(
+    network: nn.Module | ClassScores, info: WeightsInfo, picture: VocPicture, *, proposals: bool = False
+) -> Pixels:
     """Each pixel's likeliest class, uint8 (H, W), at the picture's own size: from one pass over the whole picture at
     the network's size, or, with `proposals`, from a pass over each of many crops.
     """
-    device, training = next(network.parameters()).device, network.training
     image = picture.image()
     height, width = image.shape[:2]
+    if isinstance(network, ClassScores):
+        logits = torch.from_numpy(network(resized(image, network.size_for(width, height))))
+        return likeliest(logits[None], (height, width))
+    device, training = next(network.parameters()).device, network.training
     network.eval()
     if proposals:
         whole = normalised(image, info).to(device)
-        scores = segment(network, whole, windows(width, height), side=info.input_sizes[0][0])
+        scores = segment(network, whole, windows(width, height), side=info.input_sizes[0][0])[None]
     else:
-        logits = network(prepared(image, info).to(device))
-        scores = F.interpolate(logits.float(), (height, width), mode="bilinear", align_corners=False)[0]
+        scores = network(prepared(image, info).to(device))
     network.train(training)
-    result: Pixels = scores.argmax(dim=0).to(torch.uint8).cpu().numpy()
+    return likeliest(scores, (height, width))
+
+
+def likeliest(scores: Tensor, size: tuple[int, int]) -> Pixels:
+    """Scores, float (1, classes, h, w) → the best class of each pixel, uint8 (H, W), of this height and width."""
+    if scores.shape[2:] != size:
+        scores = F.interpolate(scores.float(), size, mode="bilinear", align_corners=False)
+    result: Pixels = scores[0].argmax(dim=0).to(torch.uint8).cpu().numpy()
     return result
 
 
@@ -56,6 +70,10 @@ def prepared(image: Pixels, info: WeightsInfo) -> Tensor:
     size = info.input_sizes[0]
     if not ARCHITECTURES[info.architecture].fixed:
         size = input_size(image.shape[1], image.shape[0], size)
+    return normalised(resized(image, size), info)[None].contiguous(memory_format=torch.channels_last)
+
+
+def resized(image: Pixels, size: tuple[int, int]) -> Pixels:
+    """A picture, uint8 (H, W, 3), at this width and height."""
     smooth = cv2.INTER_AREA if image.shape[1] > size[0] and image.shape[0] > size[1] else cv2.INTER_LINEAR
-    small = np.asarray(cv2.resize(image, size, interpolation=smooth))
-    return normalised(small, info)[None].contiguous(memory_format=torch.channels_last)
+    return np.asarray(cv2.resize(image, size, interpolation=smooth))

@@ -8,8 +8,10 @@ from pathlib import Path
 from torch import nn
 from tqdm import tqdm
 
-from segnet.inference import Segmenter
-from segnet.weights import WeightsInfo, load_weights
+from segnet.architectures import ARCHITECTURES
+from segnet.class_scores import ClassScores
+from segnet.inference import Segmenter, load_segmenter
+from segnet.weights import WeightsInfo, load_weights, read_info
 from training.data.pairs import Pair, Room, find_set
 from training.data.voc_data import VocSet, load_voc
 from training.errors import DataError
@@ -115,7 +117,7 @@ def run_evaluate(
     *,
     predictions: Path | None = None,
     size: str | None = None,
-    engine: str = "auto",
+    engine: str | None = None,
     proposals: bool = False,
     json: bool = False,
 ) -> str:
@@ -130,11 +132,11 @@ def run_evaluate(
             parts = scores(find, find_set(folder), folder.name)
             figures[str(folder)] = together([score for _, score in parts]).report()
     else:
-        network, info = load_weights(weights)
+        info = read_info(weights)
         nominal = choose_size(info, size)
         if proposals and info.architecture != "deconvnet":
             raise DataError(f"--proposals is the deconvnet's way; {weights} holds a {info.architecture}")
-        segmenter = Segmenter(network, info, engine=engine, size=nominal)
+        network, segmenter = ready(weights, info, nominal, engine)
         report = {"weights": weights.name, "size": list(nominal)}
         for folder in sets:
             pairs = find_set(folder)
@@ -148,7 +150,19 @@ def run_evaluate(
     return dumps(report, indent=2) if json else table(report)
 
 
-def of_classes(network: nn.Module, info: WeightsInfo, folder: Path, *, proposals: bool) -> Figures:
+def ready(
+    weights: Path, info: WeightsInfo, size: Size, engine: str | None
+) -> tuple[nn.Module | ClassScores, Segmenter]:
+    """What tells classes apart and what finds people, of a weights file whose header says `info`; `engine` None is
+    torch, where that can run it. Raises WeightsError, EngineError.
+    """
+    if ARCHITECTURES[info.architecture].build is None:
+        return ClassScores(weights, size), load_segmenter(weights, engine=engine or "auto", size=size)
+    network, _ = load_weights(weights)
+    return network, Segmenter(network, info, engine=engine or "torch", size=size)
+
+
+def of_classes(network: nn.Module | ClassScores, info: WeightsInfo, folder: Path, *, proposals: bool) -> Figures:
     """Mean IoU and the IoU of each class on a set in VOC's layout. Raises DataError."""
     report = evaluate_classes(network, info, load_voc(folder), proposals=proposals).report()
     return {key: value for key, value in report.items() if key == "miou" or key.startswith(CLASS)}

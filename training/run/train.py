@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from segnet.architectures import ARCHITECTURES
-from segnet.weights import WeightsInfo, digest, load_weights, save_weights
+from segnet.weights import WeightsInfo, build, digest, load_weights, save_weights
 from training.data.pairs import manifest_hash
 from training.errors import DataError
 from training.measure.plots import plot_curves
@@ -184,8 +184,9 @@ def prepare(config: TrainConfig, group: Group) -> tuple[Task, nn.Module, dict[st
     """What is trained, on what, and the header of the weights that it starts from, if any. Raises DataError,
     WeightsError.
     """
-    if config.network not in ARCHITECTURES:
-        raise DataError(f"--network {config.network} is not one of {', '.join(ARCHITECTURES)}")
+    trainable = [name for name, architecture in ARCHITECTURES.items() if architecture.build is not None]
+    if config.network not in trainable:
+        raise DataError(f"--network {config.network} is not one of {', '.join(trainable)}")
     if config.batch % group.world:
         raise DataError(f"a batch of {config.batch} can't be shared among {group.world} processes; change --batch")
     made = load_weights(config.init) if config.init else None
@@ -198,7 +199,7 @@ def prepare(config: TrainConfig, group: Group) -> tuple[Task, nn.Module, dict[st
         raise DataError(f"--prepare device is for {' and '.join(NEW)}; for {config.network} use --prepare workers")
     else:
         task = voc_task(config, start, group.rank, group.world)
-    network = made[0] if made else ARCHITECTURES[config.network].build(task.info.config, len(task.info.classes))
+    network = made[0] if made else build(task.info)
     if config.vgg:
         start_from_vgg(network, config.vgg)
     before = {"started_from": {"sha256": digest(made[0].state_dict()), "training": made[1].training}} if made else {}

@@ -63,7 +63,7 @@ def load_guarded(settings: NetworkSettings, output: OutputSettings) -> WatchedNe
     """The same under watch, and on a CUDA GPU with what makes whole frames of the output's size there."""
     segmenter, size = load_checked(settings, output), (output.width, output.height)
     guard = WatchedNetwork(segmenter, settings, whole_frames(segmenter, size) if segmenter.device == "cuda" else None)
-    if lack := missing_for_gpu(settings):
+    if segmenter.architecture.build is not None and (lack := missing_for_gpu(settings)):
         guard.about["missing"] = lack
     return guard
 

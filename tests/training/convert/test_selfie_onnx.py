@@ -73,14 +73,13 @@ def file(tmp_path, monkeypatch):
     """Gives a path that reads as this model."""
 
     def named(model):
-        class Core:
-            def read_model(self, content):
-                assert content == b"a network"
-                return model
+        def read_onnx(content):
+            assert content == b"a network"
+            return model
 
         path = tmp_path / "selfie.onnx"
         path.write_bytes(b"a network")
-        monkeypatch.setattr(selfie_onnx, "openvino_core", Core)
+        monkeypatch.setattr(selfie_onnx, "read_onnx", read_onnx)
         return path
 
     return named
@@ -94,8 +93,17 @@ def message(*fields):
             out += bytes([number << 3, value])
         else:
             data = value.encode() if isinstance(value, str) else value
-            out += bytes([number << 3 | 2, len(data)]) + data
+            out += bytes([number << 3 | 2, *varint(len(data))]) + data
     return out
+
+
+def varint(number):
+    """Seven bits a byte, the lowest first."""
+    parts = []
+    while number > 127:
+        parts.append(number & 127 | 128)
+        number >>= 7
+    return [*parts, number]
 
 
 def foreign_onnx():
