@@ -38,14 +38,16 @@ class Screen:
         """Whether to look again soon."""
         return any(output.readers.unsure() for output in self._outputs)
 
-    def trouble(self) -> str:
-        """Why one of them can't be written to; "" where all can."""
-        return trouble_of(self._outputs)
+    def incomplete(self) -> bool:
+        """Whether one of them can't be written to, but may come back."""
+        return any(output.trouble for output in self._outputs)
 
     def prime(self, frame: SafeFrame, silence: SafeFrame) -> None:
         """Make cameras of them that other programs list, and overwrite all that an earlier process left there."""
         for output in self._outputs:
             output.prime(frame, silence)
+        if trouble := trouble_of(self._outputs):
+            log.error("%s; trying again", trouble)
 
     def readers(self, idle: SafeFrame, now: float) -> bool:
         """Whether any of them has readers. `idle` takes the place of all frames of one whose last reader has gone."""

@@ -1,0 +1,155 @@
+"""PipeWire as a virtual camera: a node that browsers, OBS and sandboxed programs list, without a kernel module."""
+
+import ctypes
+import logging
+from typing import Any
+
+from vcam.devices.pipewire_library import PAUSED, STREAMING, Loop, load
+from vcam.devices.pipewire_stream import Stream
+from vcam.errors import OutputError
+from vcam.frame import SafeFrame, size_of
+from vcam.settings import OutputSettings
+
+log = logging.getLogger("segblur.output")
+
+STATES = {PAUSED: "paused", STREAMING: "streaming"}
+
+
+def find_pipewire(settings: OutputSettings) -> list["PipeWire"]:
+    """The camera, where the settings ask for it."""
+    return [PipeWire(settings)] if settings.pipewire == "auto" else []
+
+
+class PipeWire:
+    """An output (see outputs.py). Programs can do without it where there is another: a daemon that is not there is
+    waited for.
+    """
+
+    def __init__(self, settings: OutputSettings) -> None:
+        """Nothing is opened yet."""
+        self.label, self.trouble = settings.label, ""
+        self.readers = Streaming(self)
+        self._size = (settings.width, settings.height)
+        self._library: ctypes.CDLL | None = None
+        self._loop: Loop | None = None
+        self._stream: Stream | None = None
+        self._blank: SafeFrame | None = None  # what is left in buffers that are taken away
+        self._known = True  # that it can be had, or that it can't: each is logged once
+
+    @property
+    def missing(self) -> bool:
+        """See Output."""
+        return self._stream is None
+
+    def prime(self, frame: SafeFrame, silence: SafeFrame) -> None:
+        """See Output. The library is looked for once."""
+        self._blank = silence
+        try:
+            self._library = load()
+            self._loop = Loop(self._library)
+        except OutputError as error:
+            self.trouble = str(error)
+            log.info("%s", error)
+            return
+        self.check(frame)
+
+    def check(self, frame: SafeFrame) -> None:
+        """See Output."""
+        if self._loop is None or self._library is None or self._stream is not None:
+            return
+        try:
+            self._stream = Stream(self._library, self._loop.context, self.label, self._size, self._blanked)
+        except OutputError as error:
+            if str(error) != self.trouble:
+                log.info("%s; trying again", error)
+            self.trouble = str(error)
+            return
+        if self.trouble:
+            log.info("PipeWire can be used now")
+        self.trouble = ""
+
+    def _blanked(self) -> SafeFrame:
+        assert self._blank is not None
+        return self._blank
+
+    def fileno(self) -> int:
+        """Readable when PipeWire has something to tell; -1 without it."""
+        return -1 if self._loop is None else self._loop.fileno()
+
+    def streams(self) -> bool:
+        """Take in what PipeWire has to tell, then whether a program reads."""
+        if self._loop is not None:
+            self._loop.run()
+        if self._stream is not None and self._stream.lost:
+            self._stream.close()
+            self._stream = None
+            self.trouble = "the connection to PipeWire is lost; it comes back by itself with PipeWire"
+            log.info("%s", self.trouble)
+        return self._stream is not None and self._stream.streams
+
+    def send(self, frame: SafeFrame) -> None:
+        """See Output. Raises TypeError for what is no SafeFrame."""
+        self._accept(frame)
+        if self._stream is not None:
+            self._stream.send(frame)
+
+    def scrub(self, frame: SafeFrame) -> None:
+        """See Output."""
+        self._accept(frame)
+        self._blank = frame
+        if self._stream is not None:
+            self._stream.overwrite(frame)
+            self._stream.send(frame)
+
+    def _accept(self, frame: SafeFrame) -> None:
+        """Raises TypeError."""
+        if not isinstance(frame, SafeFrame):
+            raise TypeError("only a SafeFrame may be shown")
+        assert size_of(frame.pixels) == self._size
+
+    def about(self) -> dict[str, Any] | None:
+        """See Output."""
+        if self._loop is None:
+            return None
+        state = "lost" if self._stream is None else STATES.get(self._stream.state, "connecting")
+        readers = int(self._stream is not None and self._stream.streams)
+        return {"path": "pipewire", "label": self.label, "viewers": readers, "size": [*self._size], "state": state}
+
+    def close(self) -> None:
+        """See Output."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+        if self._loop is not None:
+            self._loop.close()
+            self._loop = None
+
+
+class Streaming:
+    """Readers (see readers.py) by the state of the node, which PipeWire tells."""
+
+    def __init__(self, output: PipeWire) -> None:
+        self._output = output
+
+    @property
+    def how(self) -> str:
+        """By the stream of the node."""
+        return "lost" if self._output.missing else "stream"
+
+    def fileno(self) -> int:
+        """Readable when there may be news."""
+        return self._output.fileno()
+
+    def reading(self) -> bool:
+        """Whether a program streams; which ones, PipeWire does not tell."""
+        return self._output.streams()
+
+    def unsure(self) -> bool:
+        """Never: PipeWire tells."""
+        return False
+
+    def verify(self) -> None:
+        """There is nothing to ask: the state is the daemon's own word."""
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
