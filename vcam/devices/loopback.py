@@ -144,7 +144,8 @@ class Loopback:
     def _wait(self, trouble: str) -> None:
         """Let go of the device, so that its module can be reloaded, and try again later; each reason is logged once."""
         if trouble and trouble != self._reason:
-            log.log(logging.INFO if self.missing else logging.ERROR, "%s; trying again", trouble)
+            serious = not self.missing or self._settings.pipewire == "off"
+            log.log(logging.ERROR if serious else logging.INFO, "%s; trying again", trouble)
         self._reason = trouble
         self.close()
 

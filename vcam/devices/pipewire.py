@@ -5,7 +5,7 @@ import logging
 from typing import Any
 
 from vcam.devices.pipewire_library import PAUSED, STREAMING, Loop, load
-from vcam.devices.pipewire_stream import Stream
+from vcam.devices.pipewire_stream import NO_DAEMON, Stream
 from vcam.errors import OutputError
 from vcam.frame import SafeFrame, size_of
 from vcam.settings import OutputSettings
@@ -34,12 +34,11 @@ class PipeWire:
         self._loop: Loop | None = None
         self._stream: Stream | None = None
         self._blank: SafeFrame | None = None  # what is left in buffers that are taken away
-        self._known = True  # that it can be had, or that it can't: each is logged once
 
     @property
     def missing(self) -> bool:
-        """See Output."""
-        return self._stream is None
+        """See Output. There is nothing else that it could lack."""
+        return bool(self.trouble)
 
     def prime(self, frame: SafeFrame, silence: SafeFrame) -> None:
         """See Output. The library is looked for once."""
@@ -60,13 +59,13 @@ class PipeWire:
         try:
             self._stream = Stream(self._library, self._loop.context, self.label, self._size, self._blanked)
         except OutputError as error:
-            if str(error) != self.trouble:
-                log.info("%s; trying again", error)
-            self.trouble = str(error)
-            return
-        if self.trouble:
-            log.info("PipeWire can be used now")
-        self.trouble = ""
+            self._lack(str(error))
+
+    def _lack(self, trouble: str) -> None:
+        """Wait for the daemon; it is logged once."""
+        if trouble != self.trouble:
+            log.info("%s; trying again", trouble)
+        self.trouble = trouble
 
     def _blanked(self) -> SafeFrame:
         assert self._blank is not None
@@ -78,14 +77,20 @@ class PipeWire:
 
     def streams(self) -> bool:
         """Take in what PipeWire has to tell, then whether a program reads."""
-        if self._loop is not None:
-            self._loop.run()
-        if self._stream is not None and self._stream.lost:
+        if self._loop is None:
+            return False
+        self._loop.run()
+        if self._stream is None:
+            return False
+        if self._stream.lost:  # only now, because nothing may be destroyed while the loop runs
             self._stream.close()
             self._stream = None
-            self.trouble = "the connection to PipeWire is lost; it comes back by itself with PipeWire"
-            log.info("%s", self.trouble)
-        return self._stream is not None and self._stream.streams
+            self._lack(NO_DAEMON)
+            return False
+        if self.trouble and self._stream.state in STATES:
+            log.info("PipeWire can be used now")
+            self.trouble = ""
+        return self._stream.streams
 
     def send(self, frame: SafeFrame) -> None:
         """See Output. Raises TypeError for what is no SafeFrame."""

@@ -25,6 +25,7 @@ log = logging.getLogger("segblur.output")
 RATE = 30  # frames a second that the node offers
 BUFFERS = 4  # at most; one takes 1.4 MB at 1280×720
 HELD = 0.25  # seconds after which a buffer is taken back from a reader that has not returned it
+NO_DAEMON = "PipeWire does not answer; start it with: systemctl --user start pipewire wireplumber"
 BROKEN = -32  # what a lost connection results in, EPIPE
 
 
@@ -114,13 +115,13 @@ class Stream:
         self._core = library.pw_context_connect(context, None, 0)
         self._stream: int | None = None
         if not self._core:
-            raise no_daemon()
+            raise OutputError(NO_DAEMON)
         self._listen(label)
         formats, kept = array_of(pods.offered(*size, RATE))
         flags = lib.MAP_BUFFERS | lib.DRIVER
         if library.pw_stream_connect(self._stream, lib.OUTPUT, lib.ANY, flags, formats, len(kept)) < 0:
             self.close()
-            raise no_daemon()
+            raise OutputError(NO_DAEMON)
 
     def _listen(self, label: str) -> None:
         """Make the stream, with our callbacks. Raises OutputError."""
@@ -128,7 +129,7 @@ class Stream:
         self._stream = given and self._library.pw_stream_new(self._core, label.encode(), given)
         if not self._stream:
             self.close()
-            raise no_daemon()
+            raise OutputError(NO_DAEMON)
         # These are used as long as there are core and stream.
         self._core_events, self._core_hook = lib.CoreEvents(), ctypes.create_string_buffer(lib.HOOK_BYTES)
         self._core_events.error = lib.CoreError(quietly(self._on_error))
@@ -237,8 +238,3 @@ class Stream:
         if self._core:
             self._library.pw_core_disconnect(self._core)
             self._core = None
-
-
-def no_daemon() -> OutputError:
-    """What can be done about it."""
-    return OutputError("PipeWire does not answer; start it with: systemctl --user start pipewire wireplumber")

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from math import inf
 
-from vcam.devices.outputs import Output, trouble_of
+from vcam.devices.outputs import Output
 from vcam.frame import SafeFrame
 from vcam.service.frame_slots import Update
 
@@ -46,8 +46,6 @@ class Screen:
         """Make cameras of them that other programs list, and overwrite all that an earlier process left there."""
         for output in self._outputs:
             output.prime(frame, silence)
-        if trouble := trouble_of(self._outputs):
-            log.error("%s; trying again", trouble)
 
     def readers(self, idle: SafeFrame, now: float) -> bool:
         """Whether any of them has readers. `idle` takes the place of all frames of one whose last reader has gone."""

@@ -1,0 +1,166 @@
+"""The camera by PipeWire, with the real daemon, session manager and readers in a session of their own."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.helpers import pipewire_node as helper
+from tests.helpers.pipewire_node import IDLE, Node, frames_in, numbers_in
+from tests.helpers.pipewire_session import PATIENCE, need, pipewire_session, until  # noqa: F401 - fixtures
+from vcam.devices.outputs import open_outputs
+from vcam.devices.pipewire import PipeWire
+from vcam.media.raw_frame import RawFrame
+from vcam.settings import OutputSettings
+
+GST = {"gst-launch-1.0": "gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-pipewire"}
+
+
+class Reader:
+    """A program that reads so many frames, or until it is stopped, into a file."""
+
+    def __init__(self, session, path, count=-1, pixels="NV12"):
+        need(GST)
+        source = ["pipewiresrc", "target-object=segblur", f"num-buffers={count}"]
+        words = ["gst-launch-1.0", "-q", *source, "!", f"video/x-raw,format={pixels}"]
+        self.path, self.size = path, helper.WIDTH * helper.HEIGHT * 3 // 2
+        self.process = subprocess.Popen(
+            [*words, "!", "filesink", "buffer-mode=unbuffered", f"location={path}"], env=session.environment
+        )
+
+    def frames(self):
+        return self.path.stat().st_size // self.size if self.path.exists() else 0
+
+    def wait_for(self, count):
+        until(lambda: self.frames() >= count, f"{count} frames in {self.path.name}")
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(PATIENCE)
+
+    def numbers(self):
+        assert self.process.wait(PATIENCE) == 0
+        return numbers_in(self.path)
+
+
+def in_order(numbers):
+    return all(after > before for before, after in zip(numbers, numbers[1:], strict=False))
+
+
+@pytest.fixture
+def session(pipewire_session):
+    need(GST)
+    return pipewire_session
+
+
+def test_programs_list_it_as_a_camera_of_two_formats_nv12_first(session):
+    with Node() as node:
+        node.wait("paused")
+        (listed,) = session.nodes(media_class="Video/Source")
+    said = listed["info"]["props"]
+    assert said["media.role"] == "Camera"
+    assert said["node.description"] == "SegBlur Camera"
+    assert said["node.name"] == "segblur"
+    formats = listed["info"]["params"]["EnumFormat"]
+    assert [offer["format"] for offer in formats] == ["NV12", "I420"]
+    for offer in formats:
+        assert offer["size"] == {"width": helper.WIDTH, "height": helper.HEIGHT}
+        assert offer["framerate"] == {"num": 30, "denom": 1}
+
+
+@pytest.mark.parametrize("label", ['Ünser "Bild" = {1}', "back\\slash #", "'"])
+def test_it_bears_any_name(session, label):
+    with Node(settings=helper.SETTINGS.model_copy(update={"label": label})) as node:
+        node.wait("paused")
+        (listed,) = session.nodes(media_class="Video/Source")
+    assert listed["info"]["props"]["node.description"] == label
+
+
+@pytest.mark.parametrize("pixels", ["NV12", "I420"])
+def test_every_pixel_arrives(session, tmp_path, pixels):
+    with Node() as node:
+        node.wait("paused")
+        reader = Reader(session, tmp_path / "frames", 5, pixels)
+        numbers = reader.numbers()
+    assert len(numbers) == 5
+    last, whole = frames_in(reader.path)[-1], helper.numbered(numbers[-1]).pixels.reshape(-1)
+    luma = helper.WIDTH * helper.HEIGHT
+    assert (last[:luma] == whole[:luma]).all()
+    chroma = last[luma:].reshape(-1, 2).T if pixels == "NV12" else last[luma:].reshape(2, -1)
+    assert (chroma.reshape(-1) == whole[luma:]).all()
+
+
+def test_two_readers_get_every_frame_and_without_readers_nothing_is_sent(session, tmp_path):
+    with Node() as node:
+        node.wait("paused")
+        first = Reader(session, tmp_path / "first", 90)
+        first.wait_for(10)
+        second = Reader(session, tmp_path / "second", 60)
+        numbers = [first.numbers(), second.numbers()]
+        node.wait("streaming")
+        node.wait("paused")
+        sent = node.sent
+        session.run("pw-dump")  # listing cameras is no reading
+        assert session.nodes(node_name="segblur")
+        assert node.sent == sent
+        assert node.states == ["paused"]
+    for seen, count in zip(numbers, (90, 60), strict=True):
+        assert len(seen) == count
+        assert in_order(seen)
+        assert seen[-1] - seen[0] - (count - 1) <= 2  # holes
+
+
+def test_a_reader_that_comes_soon_after_another_sees_nothing_of_what_was_shown_before(session, tmp_path):
+    with Node() as node:
+        node.wait("paused")
+        Reader(session, tmp_path / "before", 20).numbers()
+        node.wait("streaming")
+        node.wait("paused")
+        sent = node.sent
+        numbers = Reader(session, tmp_path / "after", 20).numbers()
+    assert all(number is None or number > sent for number in numbers)
+    blank = IDLE.pixels.reshape(-1)[: helper.WIDTH * helper.HEIGHT]
+    for number, frame in zip(numbers, frames_in(tmp_path / "after"), strict=True):
+        assert number is not None or (frame[: len(blank)] == blank).all()
+
+
+def test_two_hundred_readers_leave_nothing_behind(session, tmp_path):
+    command = [sys.executable, helper.__file__]
+    with subprocess.Popen(
+        command, env=session.environment | {"PYTHONPATH": "."}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as node:
+
+        def taken():
+            until(lambda: session.nodes(node_name="segblur")[0]["info"]["state"] == "suspended", "buffers are given up")
+            node.stdin.write("\n")
+            node.stdin.flush()
+            return json.loads(node.stdout.readline())
+
+        until(lambda: session.nodes(node_name="segblur"), "the camera is listed")
+        figures = []
+        for number in range(1, 201):
+            assert len(Reader(session, tmp_path / "frames", 3).numbers()) == 3
+            if number in (40, 200):
+                figures.append(taken())
+    before, after = figures
+    assert after["rss"] <= before["rss"] + 1024
+    assert {name: after[name] for name in ("files", "threads", "maps")} == {
+        name: before[name] for name in ("files", "threads", "maps")
+    }
+
+
+def test_it_takes_safe_frames_and_nothing_else(sample):
+    output = PipeWire(OutputSettings(width=640, height=480))
+    for refused in (sample[0], sample[0].pixels, None):
+        with pytest.raises(TypeError, match="only a SafeFrame"):
+            output.send(refused)
+        with pytest.raises(TypeError, match="only a SafeFrame"):
+            output.scrub(refused)
+    assert isinstance(sample[0], RawFrame)
+
+
+def test_off_there_is_none():
+    kinds = [type(output).__name__ for output in open_outputs(OutputSettings(pipewire="off"))]
+    assert "PipeWire" not in kinds
+    assert "PipeWire" in [type(output).__name__ for output in open_outputs(OutputSettings())]
