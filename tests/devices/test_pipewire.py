@@ -3,49 +3,22 @@
 import json
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 
 from tests.helpers import pipewire_node as helper
-from tests.helpers.pipewire_node import IDLE, Node, frames_in, numbers_in
-from tests.helpers.pipewire_session import PATIENCE, need, pipewire_session, until  # noqa: F401 - fixtures
+from tests.helpers.pipewire_node import IDLE, Node, frames_in
+from tests.helpers.pipewire_readers import GST, Reader
+from tests.helpers.pipewire_session import need, pipewire_session, until  # noqa: F401 - fixtures
 from vcam.devices.outputs import open_outputs
 from vcam.devices.pipewire import PipeWire
 from vcam.media.raw_frame import RawFrame
 from vcam.settings import OutputSettings
 
-GST = {"gst-launch-1.0": "gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-pipewire"}
-
-
-class Reader:
-    """A program that reads so many frames, or until it is stopped, into a file."""
-
-    def __init__(self, session, path, count=-1, pixels="NV12"):
-        need(GST)
-        source = ["pipewiresrc", "target-object=segblur", f"num-buffers={count}"]
-        words = ["gst-launch-1.0", "-q", *source, "!", f"video/x-raw,format={pixels}"]
-        self.path, self.size = path, helper.WIDTH * helper.HEIGHT * 3 // 2
-        self.process = subprocess.Popen(
-            [*words, "!", "filesink", "buffer-mode=unbuffered", f"location={path}"], env=session.environment
-        )
-
-    def frames(self):
-        return self.path.stat().st_size // self.size if self.path.exists() else 0
-
-    def wait_for(self, count):
-        until(lambda: self.frames() >= count, f"{count} frames in {self.path.name}")
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(PATIENCE)
-
-    def numbers(self):
-        assert self.process.wait(PATIENCE) == 0
-        return numbers_in(self.path)
-
 
 def in_order(numbers):
-    return all(after > before for before, after in zip(numbers, numbers[1:], strict=False))
+    return all(after > before for before, after in pairwise(numbers))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from time import monotonic, process_time
 import numpy as np
 
 from vcam.devices.pipewire import PipeWire
-from vcam.frame import planes
+from vcam.frame import empty, planes, seal
 from vcam.service.placeholder import paint
 from vcam.service.screen import Screen
 from vcam.settings import OutputSettings
@@ -27,8 +27,6 @@ RATE = 30.0
 
 def numbered(number):
     """A frame that says its number in black and white squares, from the left, the lowest bit first."""
-    from vcam.frame import empty, seal
-
     pixels = empty(WIDTH, HEIGHT)
     y, u, v = planes(pixels)
     y[:], u[:], v[:] = 180, 90, 160
@@ -65,7 +63,7 @@ class Node:
         self.beside = list(beside)
         self.changed = threading.Condition()
         self.failure = None
-        self._ends = threading.Event()
+        self._ends, self._still = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run)
 
     def __enter__(self):
@@ -82,7 +80,7 @@ class Node:
     def _run(self):
         try:
             self._show()
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001 - the test's own thread raises it
             self.failure = error
         finally:
             self.output.close()
@@ -98,6 +96,9 @@ class Node:
             self._note((self.output.about() or {}).get("state"))
             if now < due:
                 continue
+            if self._still.is_set():
+                screen.scrub(IDLE)
+                self._ends.wait()
             due = max(due + 1 / RATE, now)
             if read:
                 self.sent += 1
@@ -112,6 +113,10 @@ class Node:
             if self.states[-1:] != [state]:
                 self.states.append(state)
                 self.changed.notify_all()
+
+    def scrub(self):
+        """Scrub, and then do nothing until the end."""
+        self._still.set()
 
     def wait(self, state):
         """Until the output is in this state, or has got into it since the last one was waited for."""

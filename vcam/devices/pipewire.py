@@ -33,7 +33,7 @@ class PipeWire:
         self._library: ctypes.CDLL | None = None
         self._loop: Loop | None = None
         self._stream: Stream | None = None
-        self._blank: SafeFrame | None = None  # what is left in buffers that are taken away
+        self._silence: SafeFrame | None = None
 
     @property
     def missing(self) -> bool:
@@ -42,7 +42,7 @@ class PipeWire:
 
     def prime(self, frame: SafeFrame, silence: SafeFrame) -> None:
         """See Output. The library is looked for once."""
-        self._blank = silence
+        self._silence = silence
         try:
             self._library = load()
             self._loop = Loop(self._library)
@@ -54,10 +54,10 @@ class PipeWire:
 
     def check(self, frame: SafeFrame) -> None:
         """See Output."""
-        if self._loop is None or self._library is None or self._stream is not None:
+        if self._loop is None or self._library is None or self._silence is None or self._stream is not None:
             return
         try:
-            self._stream = Stream(self._library, self._loop.context, self.label, self._size, self._blanked)
+            self._stream = Stream(self._library, self._loop.context, self.label, self._size, self._silence)
         except OutputError as error:
             self._lack(str(error))
 
@@ -66,10 +66,6 @@ class PipeWire:
         if trouble != self.trouble:
             log.info("%s; trying again", trouble)
         self.trouble = trouble
-
-    def _blanked(self) -> SafeFrame:
-        assert self._blank is not None
-        return self._blank
 
     def fileno(self) -> int:
         """Readable when PipeWire has something to tell; -1 without it."""
@@ -101,7 +97,6 @@ class PipeWire:
     def scrub(self, frame: SafeFrame) -> None:
         """See Output."""
         self._accept(frame)
-        self._blank = frame
         if self._stream is not None:
             self._stream.overwrite(frame)
             self._stream.send(frame)

@@ -105,10 +105,10 @@ class Stream:
     """The node. Callbacks only note what happened and answer the format; they run while the loop does."""
 
     def __init__(
-        self, library: ctypes.CDLL, context: int, label: str, size: tuple[int, int], blank: Callable[[], SafeFrame]
+        self, library: ctypes.CDLL, context: int, label: str, size: tuple[int, int], silence: SafeFrame
     ) -> None:
-        """`blank` gives what is left in buffers that are taken away. Raises OutputError where no daemon answers."""
-        self._library, self._size, self._blank = library, size, blank
+        """`silence` is what is left in buffers that are taken away. Raises OutputError where no daemon answers."""
+        self._library, self._size, self._silence = library, size, silence
         self.state, self.format, self.lost = lib.CONNECTING, "", False
         self._buffers: dict[int, Buffer] = {}
         self._sent = 0
@@ -179,7 +179,7 @@ class Stream:
     def _on_no_buffer(self, _data: Any, address: int) -> None:
         buffer = self._buffers.pop(address, None)
         if buffer is not None:  # readers may have it mapped for longer
-            write(self._blank(), "I420", buffer.picture)
+            write(self._silence, "I420", buffer.picture)
 
     @property
     def streams(self) -> bool:
@@ -208,18 +208,17 @@ class Stream:
             header.pts, header.seq = monotonic_ns(), self._sent
 
     def _free(self) -> int | None:
-        """A buffer that no reader holds. One that was held for long is taken back: a reader that never gives buffers
-        back, or died with some, would otherwise stop the picture of all others for good.
-        """
-        for long_held in (False, True):
-            if long_held:
-                self._take_back()
-            for _ in self._buffers:  # one that is held goes to the end of the queue
-                if address := self._library.pw_stream_dequeue_buffer(self._stream):
-                    return int(address)
+        """A buffer that no reader holds."""
+        self._take_back()
+        for _ in self._buffers:  # one that is held goes to the end of the queue
+            if address := self._library.pw_stream_dequeue_buffer(self._stream):
+                return int(address)
         return None
 
     def _take_back(self) -> None:
+        """Free each buffer that is held for long: a reader that never gives buffers back, or died with some, would
+        otherwise stop the picture of all others for good.
+        """
         now = monotonic()
         for buffer in self._buffers.values():
             if buffer.busy is not None and now - buffer.sent > HELD:
