@@ -124,7 +124,7 @@ def opened(data: bytes) -> tuple[int, bytes]:
 
 
 def properties_of(body: bytes) -> dict[int, Value]:
-    """Those of an object, as deep as `LARGEST` allows: a property takes at least 16 bytes. Raises ValueError."""
+    """Those of an object. Raises ValueError."""
     found: dict[int, Value] = {}
     at = 8
     while at + 16 <= len(body):
