@@ -77,8 +77,8 @@ def write(frame: SafeFrame, pixels: str, out: NDArray[Any]) -> None:
     y, u, v = planes(frame.pixels)
     out[: y.size] = y.reshape(-1)
     both = out[y.size :].view("<u2")  # U in the low byte, so first
-    np.left_shift(v.reshape(-1), 8, out=both, dtype=np.uint16)
-    np.bitwise_or(both, u.reshape(-1), out=both)
+    np.multiply(v.reshape(-1), 256, out=both, dtype=np.uint16)
+    np.add(both, u.reshape(-1), out=both, dtype=np.uint16)
 
 
 def array_of(parts: Iterable[bytes]) -> tuple[Any, list[Any]]:
