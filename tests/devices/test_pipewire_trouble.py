@@ -14,6 +14,7 @@ from tests.helpers.keepers import Device
 from tests.helpers.pipewire_node import HEIGHT, IDLE, SILENCE, WIDTH, Node
 from tests.helpers.pipewire_readers import GST, Client, Reader
 from tests.helpers.pipewire_session import need, pipewire_session, until  # noqa: F401 - fixtures
+from vcam.devices import pipewire_pods as pods
 
 ROOT = Path(__file__).parents[2]
 
@@ -109,6 +110,18 @@ def test_a_bad_reader_does_not_stop_the_picture_of_a_good_one(session, tmp_path,
     calm = numbers[after + 30 : after + 120]
     assert calm[-1] - calm[0] < 1.25 * len(calm)  # a few are lost where the machine is busy, without the cure half
     assert not caplog.records  # the connection was good all the time
+
+
+def test_a_mistake_in_what_pipewire_calls_is_logged_and_does_no_harm(session, tmp_path, caplog, monkeypatch):
+    with Node() as node:
+        node.wait("paused")
+        with monkeypatch.context() as patch:
+            patch.delattr(pods, "buffers")
+            reader = Reader(session, tmp_path / "frames")
+            until(lambda: caplog.records, "it is logged")
+            reader.stop()
+        assert len(Reader(session, tmp_path / "after", 10).numbers()) == 10
+    assert "AttributeError" in caplog.text
 
 
 def blank(pictures):
