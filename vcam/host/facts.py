@@ -1,5 +1,6 @@
 """The facts about this machine that setup and doctor share: a snapshot, which a test can make up."""
 
+import ctypes
 import getpass
 import os
 import re
@@ -91,6 +92,8 @@ class Machine:
     systemd: int | None = 252
     service: Service | None = field(default_factory=Service)  # None where systemd doesn't answer for this user
     secure_boot: bool | None = False  # None where the firmware doesn't say
+    pipewire: str = ""  # version of its library, where the service offers a camera by it
+    wireplumber: bool = False  # whether it is installed, PipeWire's session manager
     is_root: bool = False  # whether this process runs as root
     program: tuple[str, ...] = ("segblur",)  # the words that start this segblur
 
@@ -130,6 +133,8 @@ def snapshot(root: Path = Path("/"), files: Iterable[str] = ()) -> Machine:
         systemd=next(iter(version((output("systemctl", "--version") or "").removeprefix("systemd "))), None),
         service=service(),
         secure_boot=secure_boot(root),
+        pipewire=pipewire(),
+        wireplumber=bool(find_program("wireplumber")),
         is_root=os.geteuid() == 0,
         program=program(),
     )
@@ -292,6 +297,16 @@ def options(root: Path) -> tuple[Options, ...]:
             if match:
                 found.append(Options(f"/{path.relative_to(root)}", match[1]))
     return tuple(found)
+
+
+def pipewire() -> str:
+    """The version of PipeWire's library, where the service can offer a camera by it; else ""."""
+    try:
+        library = ctypes.CDLL("libpipewire-0.3.so.0")
+        library.pw_get_library_version.restype = ctypes.c_char_p
+        return str(library.pw_get_library_version().decode())
+    except (OSError, AttributeError):
+        return ""
 
 
 def service() -> Service | None:

@@ -19,6 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument("-y", "--yes", action="store_true", help="don't ask")
     how.add_argument("--print", action="store_true", help="only print the commands, as a shell script")
     parser.add_argument("--remove", action="store_true", help="undo what setup made")
+    text = "only what needs no root: the service, and the camera by PipeWire, without the kernel's module"
+    parser.add_argument("--no-root", action="store_true", help=text)
+    text = "also hide webcams from programs of PipeWire, so that they offer SegBlur Camera only"
+    parser.add_argument("--hide-webcam", action="store_true", help=text)
 
 
 def run(arguments: argparse.Namespace, _settings: object = None, root: Path = Path("/")) -> int:
@@ -26,7 +30,10 @@ def run(arguments: argparse.Namespace, _settings: object = None, root: Path = Pa
     if os.geteuid() == 0 and os.environ.get("SUDO_USER"):
         raise SegBlurError("call segblur setup as yourself, without sudo: it calls sudo where it needs it")
     machine = snapshot(root, FILES)
-    todo = removal(machine) if arguments.remove else plan(machine)
+    if arguments.remove:
+        todo = removal(machine, arguments.no_root)
+    else:
+        todo = plan(machine, arguments.no_root, arguments.hide_webcam)
     if arguments.print:
         print(script(todo, machine.is_root, root))
         return 0
