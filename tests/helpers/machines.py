@@ -45,7 +45,18 @@ DESKTOP = replace(BARE, pipewire="1.4.2", wireplumber=True)
 ROOTLESS = replace(DESKTOP, files={UNIT: FILES[UNIT]}, service=RUNS)
 
 # Commands that a machine made of files needs: each writes down how it was called, and does what the real one would.
-FAKES = ("sudo", "systemctl", "modprobe", "modinfo", "udevadm", "apt-get", "v4l2loopback-ctl", "snap", "flatpak")
+FAKES = (
+    "sudo",
+    "systemctl",
+    "modprobe",
+    "modinfo",
+    "udevadm",
+    "apt-get",
+    "v4l2loopback-ctl",
+    "snap",
+    "flatpak",
+    "busctl",
+)
 FAKE = """#!/bin/sh
 echo "$(basename "$0") $*" >>"$LOG"
 case "$(basename "$0") $*" in

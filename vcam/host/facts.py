@@ -108,8 +108,10 @@ def version(text: str) -> tuple[int, ...]:
     return tuple(map(int, match[0].split("."))) if match else ()
 
 
-def snapshot(root: Path = Path("/"), files: Iterable[str] = ()) -> Machine:
-    """The machine as it is; `root` is where the system's files are, `files` are those whose text is wanted."""
+def snapshot(root: Path = Path("/"), files: Iterable[str] = (), pipewire: bool = True) -> Machine:
+    """The machine as it is; `root` is where the system's files are, `files` are those whose text is wanted, `pipewire`
+    is whether the settings want a camera by PipeWire.
+    """
     release = os_release(root)
     kernel = os.uname().release
     return Machine(
@@ -133,7 +135,7 @@ def snapshot(root: Path = Path("/"), files: Iterable[str] = ()) -> Machine:
         systemd=next(iter(version((output("systemctl", "--version") or "").removeprefix("systemd "))), None),
         service=service(),
         secure_boot=secure_boot(root),
-        pipewire=pipewire(),
+        pipewire=pipewire_version() if pipewire else "",
         wireplumber=bool(find_program("wireplumber")),
         is_root=os.geteuid() == 0,
         program=program(),
@@ -299,8 +301,8 @@ def options(root: Path) -> tuple[Options, ...]:
     return tuple(found)
 
 
-def pipewire() -> str:
-    """The version of PipeWire's library, where the service can offer a camera by it; else ""."""
+def pipewire_version() -> str:
+    """The version of PipeWire's library; "" where none is here by which a camera can be offered."""
     try:
         library = ctypes.CDLL("libpipewire-0.3.so.0")
         library.pw_get_library_version.restype = ctypes.c_char_p

@@ -64,7 +64,7 @@ def test_setup_makes_everything_a_second_call_nothing_and_removal_leaves_nothing
 
 
 def test_without_root_the_service_is_set_up_and_removed_and_nothing_else_is_touched(world, monkeypatch, capfd):
-    monkeypatch.setattr(facts, "pipewire", lambda: "1.4.2")
+    monkeypatch.setattr(facts, "pipewire_version", lambda: "1.4.2")
     before = files_of(world / "etc")
     assert call("--no-root", "--yes", root=world) == 0
     assert made(world) == [

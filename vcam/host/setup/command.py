@@ -4,10 +4,11 @@ import argparse
 import os
 from pathlib import Path
 
-from vcam.errors import SegBlurError
+from vcam.errors import SegBlurError, SettingsError
 from vcam.host.facts import snapshot
 from vcam.host.setup.plan import FILES, plan, removal
 from vcam.host.steps import Write, carry_out, overview, script
+from vcam.settings import load_settings
 
 READY = "All is set up: choose SegBlur Camera in your video program. If something is wrong, see segblur doctor."
 REMOVED = "All that setup made is removed. The module's package, your settings and your weights are kept."
@@ -29,7 +30,7 @@ def run(arguments: argparse.Namespace, _settings: object = None, root: Path = Pa
     """The exit code: 0 where all is done, 1 where the person said no. Raises SegBlurError."""
     if os.geteuid() == 0 and os.environ.get("SUDO_USER"):
         raise SegBlurError("call segblur setup as yourself, without sudo: it calls sudo where it needs it")
-    machine = snapshot(root, FILES)
+    machine = snapshot(root, FILES, wants_pipewire())
     if arguments.remove:
         todo = removal(machine, arguments.no_root)
     else:
@@ -51,6 +52,14 @@ def run(arguments: argparse.Namespace, _settings: object = None, root: Path = Pa
         carry_out(todo, machine.is_root, root)
     print(REMOVED if arguments.remove else READY)
     return 0
+
+
+def wants_pipewire() -> bool:
+    """Whether the settings, where they can be read, want a camera by PipeWire."""
+    try:
+        return load_settings().output.pipewire != "off"
+    except SettingsError:
+        return True
 
 
 def agreed() -> bool:

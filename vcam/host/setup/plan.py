@@ -28,7 +28,6 @@ class SetupStep(Protocol):
 AS_ROOT: tuple[SetupStep, ...] = (packages, module, udev, cameras)
 STEPS: tuple[SetupStep, ...] = (*AS_ROOT, wireplumber, unit)
 FILES = tuple(path for step in STEPS for path in step.FILES)
-PIPEWIRE = ("pipewire", "wireplumber")  # packages, named so in every distribution
 SWITCHES = (
     "browsers ask PipeWire for cameras only when told to: in Firefox, set media.webrtc.camera.allow-pipewire to true "
     "in about:config; in Chrome, Chromium, Brave, Edge, set chrome://flags/#enable-webrtc-pipewire-camera to Enabled."
@@ -39,12 +38,18 @@ def plan(machine: Machine, no_root: bool = False, hide_webcam: bool = False) -> 
     """All that the machine lacks; without root, all but the kernel's module and its cameras. Raises SegBlurError."""
     if no_root and not machine.pipewire:
         raise SegBlurError(
-            "without the kernel's module only PipeWire can offer the camera, and its library is missing or too old: "
-            f"install it (sudo {shlex.join(installing(machine, PIPEWIRE).words)}), or call segblur setup alone"
+            "without the kernel's module only PipeWire can offer the camera, and its library is missing or too old, or "
+            f"output.pipewire is off in the settings: install it ({installing_pipewire(machine)}), or call segblur "
+            "setup alone"
         )
     first = Plan(remarks=(SWITCHES,)) if no_root else sum((step.plan(machine) for step in AS_ROOT), Plan())
     stopped = not no_root and cameras.stops_service(machine)
     return first + wireplumber.plan(machine, hide_webcam, not no_root) + unit.plan(machine, stopped)
+
+
+def installing_pipewire(machine: Machine, *names: str) -> str:
+    """The command that installs PipeWire, or other packages that every distribution names alike."""
+    return f"sudo {shlex.join(installing(machine, names or ('pipewire', 'wireplumber')).words)}"
 
 
 def removal(machine: Machine, no_root: bool = False) -> Plan:
