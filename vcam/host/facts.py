@@ -1,6 +1,5 @@
 """The facts about this machine that setup and doctor share: a snapshot, which a test can make up."""
 
-import ctypes
 import getpass
 import os
 import re
@@ -11,7 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vcam.devices.pipewire_library import load
 from vcam.devices.v4l2 import CAPTURE, OUTPUT, ask, nodes
+from vcam.errors import OutputError
 
 LABELS = ("SegBlur Camera", "SegBlur Camera 2")
 UNIT_NAME = "segblur.service"
@@ -304,10 +305,8 @@ def options(root: Path) -> tuple[Options, ...]:
 def pipewire_version() -> str:
     """The version of PipeWire's library; "" where none is here by which a camera can be offered."""
     try:
-        library = ctypes.CDLL("libpipewire-0.3.so.0")
-        library.pw_get_library_version.restype = ctypes.c_char_p
-        return str(library.pw_get_library_version().decode())
-    except (OSError, AttributeError):
+        return str(load().pw_get_library_version().decode())
+    except OutputError:
         return ""
 
 
