@@ -126,6 +126,19 @@ class Session:
         assert said, "the permission store does not answer"
 
 
+# What a session has no business with: the sound cards, webcams and headsets of the machine that runs the tests. The
+# first file is for WirePlumber 0.4, the second for later versions.
+NO_DEVICES = {
+    "main.lua.d/60-no-devices.lua": "".join(
+        f"{name}_monitor.enabled = false\n" for name in ("alsa", "v4l2", "libcamera")
+    ),
+    "bluetooth.lua.d/60-no-devices.lua": "bluez_monitor.enabled = false\n",
+    "wireplumber.conf.d/60-no-devices.conf": "wireplumber.profiles = { main = { "
+    + " ".join(f"hardware.{name} = disabled" for name in ("audio", "video-capture", "bluetooth"))
+    + " } }\n",
+}
+
+
 @contextmanager
 def session(desktop: bool = False) -> Iterator[Session]:
     """A session with PipeWire; as a desktop also with a screen and the portal, which lets programs have the camera."""
@@ -133,6 +146,10 @@ def session(desktop: bool = False) -> Iterator[Session]:
     # Not pytest's folder, whose name may be too long for a socket.
     with tempfile.TemporaryDirectory(prefix="session-", ignore_cleanup_errors=True) as folder:
         here = Session(Path(folder))
+        for name, text in NO_DEVICES.items():
+            path = here.folder / ".config/wireplumber" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
         try:
             if desktop:
                 screen = started(
