@@ -42,6 +42,11 @@ class TestListedOnce:
     def test_it_goes_when_the_service_offers_nothing_any_more(self):
         assert lines(plan(replace(BOTH, pipewire=""))) == [*(f"Remove {path}" for path in LIST_ONCE), RESTART]
 
+    def test_where_systemd_can_not_restart_wireplumber_the_rule_counts_later(self):
+        what = plan(replace(DESKTOP, service=None))
+        assert RESTART not in lines(what)
+        assert any("next login" in remark for remark in what.remarks)
+
 
 class TestHiddenWebcam:
     """Only where it is asked for."""
@@ -49,6 +54,7 @@ class TestHiddenWebcam:
     def test_it_is_hidden_when_asked_and_stays_so(self):
         what = plan(BOTH, hide_webcam=True)
         assert lines(what) == [*(f"Write {path}" for path in HIDE_WEBCAM), RESTART]
+        assert what.steps[0].why.startswith("hide webcams from programs of PipeWire (restarts WirePlumber")
         hidden = replace(BOTH, files=BOTH.files | {path: written(what, path) for path in HIDE_WEBCAM})
         assert plan(hidden) == plan(hidden, hide_webcam=True) == Plan()
 

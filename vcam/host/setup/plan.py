@@ -29,7 +29,7 @@ AS_ROOT: tuple[SetupStep, ...] = (packages, module, udev, cameras)
 STEPS: tuple[SetupStep, ...] = (*AS_ROOT, wireplumber, unit)
 FILES = tuple(path for step in STEPS for path in step.FILES)
 SWITCHES = (
-    "browsers ask PipeWire for cameras only when told to: in Firefox, set media.webrtc.camera.allow-pipewire to true "
+    "Browsers ask PipeWire for cameras only when told to: in Firefox, set media.webrtc.camera.allow-pipewire to true "
     "in about:config; in Chrome, Chromium, Brave, Edge, set chrome://flags/#enable-webrtc-pipewire-camera to Enabled."
 )
 

@@ -24,28 +24,34 @@ def plan(machine: Machine, hide_webcam: bool = False, makes_cameras: bool = True
         if hide_webcam:
             raise SegBlurError("WirePlumber is not installed here, so there is no list from which to hide the webcam")
         return Plan()
+    rules = Plan()
     if not machine.pipewire:
-        rules = removing(machine, list(LIST_ONCE), "")
+        rules += removing(machine, list(LIST_ONCE), "have PipeWire list the camera again")
     elif makes_cameras or machine.node(LABELS[0]):
-        rules = written(machine, LIST_ONCE)
-    else:
-        rules = Plan()
+        rules += written(machine, LIST_ONCE, "have PipeWire list the camera once")
     if hide_webcam or machine.files.keys() & HIDE_WEBCAM.keys():
-        rules += written(machine, HIDE_WEBCAM)
-    return in_one_step(rules, "have PipeWire list the camera once")
+        rules += written(machine, HIDE_WEBCAM, "hide webcams from programs of PipeWire")
+    return in_one_step(machine, rules)
 
 
 def removal(machine: Machine) -> Plan:
     """The rules removed."""
-    return in_one_step(removing(machine, FILES, ""), "remove the rules of WirePlumber")
+    return in_one_step(machine, removing(machine, FILES, "remove the rules of WirePlumber"))
 
 
-def written(machine: Machine, rules: Mapping[str, str]) -> Plan:
+def written(machine: Machine, rules: Mapping[str, str], why: str) -> Plan:
     """Each file as it is shipped."""
-    return sum((writing(machine, path, shipped(name), "") for path, name in rules.items()), Plan())
+    return sum((writing(machine, path, shipped(name), why) for path, name in rules.items()), Plan())
 
 
-def in_one_step(plan: Plan, why: str) -> Plan:
-    """All that the plan does, and one restart, by which it counts."""
-    actions = [action for step in plan.steps for action in step.actions]
-    return Plan((Step(f"{why} {INTERRUPTS}", (*actions, RESTART)),) * bool(actions), plan.remarks)
+def in_one_step(machine: Machine, rules: Plan) -> Plan:
+    """All that the plan does, and one restart, by which it counts; from the next login on where systemd can't do it."""
+    if not rules.steps:
+        return rules
+    why = " and ".join(dict.fromkeys(step.why for step in rules.steps))
+    actions = [action for step in rules.steps for action in step.actions]
+    if machine.service is None:
+        return Plan(
+            (Step(why, tuple(actions)),), (*rules.remarks, "The rules of WirePlumber count from the next login on.")
+        )
+    return Plan((Step(f"{why} {INTERRUPTS}", (*actions, RESTART)),), rules.remarks)
