@@ -16,6 +16,7 @@ from vcam.host.facts import snapshot
 from vcam.host.setup.options import MODPROBE
 from vcam.host.setup.udev import UDEV
 from vcam.host.setup.unit import UNIT
+from vcam.settings import config_path
 
 
 def made(root):
@@ -75,6 +76,16 @@ def test_without_root_the_service_is_set_up_and_removed_and_nothing_else_is_touc
     assert call("--remove", "--yes", root=world) == 0
     assert made(world) == [f"systemctl --user {words}" for words in ("disable --now segblur.service", "daemon-reload")]
     assert files_of(world / "etc") == before
+
+
+def test_without_root_there_is_no_camera_where_the_settings_turn_pipewire_off(world, monkeypatch):
+    monkeypatch.setattr(facts, "pipewire_version", lambda: "1.4.2")
+    config_path().parent.mkdir(parents=True)
+    config_path().write_text('[output]\npipewire = "off"\n')
+    with pytest.raises(SegBlurError, match=r"output\.pipewire is off"):
+        call("--no-root", "--yes", root=world)
+    config_path().write_text("nonsense")  # which must not keep setup from its work
+    assert call("--no-root", "--yes", root=world) == 0
 
 
 def test_what_print_prints_does_the_same_as_a_shell_script(world, capfd):
