@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -19,10 +20,15 @@ START = "systemctl --user start pipewire wireplumber"
 RESTART_PORTAL = "systemctl --user restart xdg-desktop-portal"
 MANAGERS = ("wireplumber", "pipewire-media-sessi")  # as the kernel cuts the names of processes
 CONNECTING = 15.0  # seconds that a daemon may take to answer: 10 together with a portal that starts
-STORE = "org.freedesktop.impl.portal.PermissionStore"
-PORTAL = "org.freedesktop.portal"
-# A program of no sandbox has no id.
-ALLOW = "busctl --user call {} {} {} SetPermission sbssas devices true camera '{}' 1 yes"
+# Name, object and interface of what is asked over D-Bus.
+BUS = ("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus")
+CAMERA = ("org.freedesktop.portal.Desktop", "/org/freedesktop/portal/desktop", "org.freedesktop.portal.Camera")
+STORE = (
+    "org.freedesktop.impl.portal.PermissionStore",
+    "/org/freedesktop/impl/portal/PermissionStore",
+    "org.freedesktop.impl.portal.PermissionStore",
+)
+ALLOW = ("busctl", "--user", "call", *STORE, "SetPermission", "sbssas", "devices", "true", "camera")
 
 
 @dataclass(frozen=True)
@@ -58,23 +64,18 @@ class Facts:
 
 def look(host: Host) -> Facts:
     """PipeWire's socket and processes, the service's status, and what the portal says."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}"
+    permissions = bus("call", *STORE, "Lookup", "ss", "devices", "camera")
     return Facts(
         host.machine,
         host.settings.output.label,
         host.settings.output.pipewire == "off",
-        why_silent(Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}") / "pipewire-0"),
+        why_silent(Path(runtime) / "pipewire-0"),
         running(host.root),
         ask_service()[0],
-        bus("get-property", "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "Features")
-        is not None,
-        bus(
-            "get-property",
-            f"{PORTAL}.Desktop",
-            "/org/freedesktop/portal/desktop",
-            f"{PORTAL}.Camera",
-            "IsCameraPresent",
-        ),
-        (bus("call", STORE, path_of(STORE), STORE, "Lookup", "ss", "devices", "camera") or [{}])[0],
+        has_bus=bus("get-property", *BUS, "Features") is not None,
+        portal=bus("get-property", *CAMERA, "IsCameraPresent"),
+        permissions=permissions[0] if permissions else {},
     )
 
 
@@ -105,11 +106,6 @@ def bus(*words: str) -> Any:
         return None if said is None else json.loads(said)["data"]
     except (ValueError, LookupError, TypeError):
         return None
-
-
-def path_of(name: str) -> str:
-    """Where a service of D-Bus has its object."""
-    return f"/{name.replace('.', '/')}"
 
 
 def library(facts: Facts) -> Verdict:
@@ -195,7 +191,7 @@ def permission(facts: Facts) -> Verdict:
     if not denied:
         return Verdict("ok", "the portal refuses the camera to no program")
     names = ", ".join(program or "programs outside a sandbox" for program in denied)
-    remedy = " && ".join(ALLOW.format(STORE, path_of(STORE), STORE, program) for program in denied)
+    remedy = " && ".join(shlex.join((*ALLOW, program, "1", "yes")) for program in denied)
     return Verdict("warning", f"the portal refuses all cameras, because somebody once said no: {names}", remedy)
 
 
