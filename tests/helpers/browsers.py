@@ -24,8 +24,8 @@ CONFIG = f'[camera]\ndevice = "sample"\n\n[output]\nlabel = "{LABEL}"\nwidth = 6
 PAGE = Path(__file__).with_name("camera_page.html")
 PARTS = {"chromium": {"chromium": "chromium"}, "firefox": {"firefox-esr": "firefox-esr"}}
 PATIENCE = 120.0  # seconds after which a test gives up: a browser starts in 3 to 10
-# Firefox crashes now and then when it opens a camera of PipeWire, whichever that is: its check that no two threads are
-# at work (video_capture_pipewire.cc) fails where the daemon answers before that check has ended.
+# Firefox crashes now and then when it opens a camera of PipeWire, whichever that is: StartCapture in libwebrtc gives
+# PipeWire's loop free before its check against two threads at once has ended, and fails it where an answer comes then.
 STARTS = 4
 # Nobody is there to allow the camera, and nothing else is to be done at the start.
 FIREFOX = """\
