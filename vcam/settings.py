@@ -54,9 +54,12 @@ class CameraSettings(Section):
 class OutputSettings(Section):
     """The virtual camera."""
 
-    label: str = Field("SegBlur Camera", description="name of the loopback device: at most 31 bytes, no comma")
+    label: str = Field("SegBlur Camera", description="name of the camera in other programs: at most 31 bytes, no comma")
     width: int = Field(1280, ge=160, le=3840, description="width in pixels, even")
     height: int = Field(720, ge=120, le=2160, description="height in pixels, even")
+    pipewire: Literal["auto", "off"] = Field(
+        "auto", description="a camera of PipeWire's, which needs no kernel module: auto (where PipeWire runs) or off"
+    )
 
     @field_validator("label")
     @classmethod

@@ -14,7 +14,7 @@ PATIENCE = 60.0  # seconds
 
 def test_a_camera_that_is_not_there_is_waited_for_and_said_once(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    called = [sys.executable, "-m", "vcam", "run", "--output.label", "Nowhere"]
+    called = [sys.executable, "-m", "vcam", "run", "--output.label", "Nowhere", "--output.pipewire", "off"]
     with subprocess.Popen(called, stderr=subprocess.PIPE, text=True, env=dict(os.environ)) as process:
         first = process.stderr.readline()
         status = client.ask("status", timeout=PATIENCE)
@@ -25,7 +25,7 @@ def test_a_camera_that_is_not_there_is_waited_for_and_said_once(tmp_path, monkey
     assert "there is no virtual camera" not in rest
     assert status["state"] == "trouble"
     assert "there is no virtual camera 'Nowhere'" in status["sentence"]
-    assert status["outputs"] == [{"path": None, "label": "Nowhere", "viewers": 0, "size": [1280, 720]}]
+    assert (status["outputs"], status["watched_by"]) == ([], "lost")
 
 
 def test_a_second_service_is_refused_in_one_sentence(tmp_path, monkeypatch):

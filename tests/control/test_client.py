@@ -209,6 +209,7 @@ TEXT = """\
 state     live
 output    SegBlur Camera (/dev/video10), 1280×720, being read
 output    SegBlur Camera 2 (/dev/video11), 1280×720, no readers
+output    SegBlur Camera (pipewire), 1280×720, no readers
 webcam    HD Pro Webcam C920 (/dev/video0), mjpeg 1280×720 at 30 fps
 network   person.safetensors (1f1f1f1f1f1f), light 256×144 by openvino on cpu
 frames    30.0 fps in, 29.0 fps out, 13.4 ms after the webcam's (99 of 100 within 14.8)
@@ -244,6 +245,15 @@ def resting():
         "figures": Figures().snapshot(0.0, os.getpid(), None),
         "uptime_s": 0.2,
     }
+
+
+@pytest.mark.parametrize(
+    ("state", "text"),
+    [("streaming", "being read"), ("connecting", "waiting for PipeWire"), ("lost", "waiting for PipeWire")],
+)
+def test_it_is_said_whether_pipewire_has_the_camera(state, text):
+    output = {"path": "pipewire", "label": "SegBlur Camera", "viewers": 1, "size": [1280, 720], "state": state}
+    assert f"output    SegBlur Camera (pipewire), 1280×720, {text}\n" in status_text(status() | {"outputs": [output]})
 
 
 def test_a_status_without_webcam_or_network_reads_well_too():

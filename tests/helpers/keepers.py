@@ -31,7 +31,7 @@ class Device:
         self.readers = Readers()
 
     trouble = ""
-    lingers = True
+    lingers, missing = True, False
 
     def prime(self, frame, silence):
         self.silence = silence

@@ -10,6 +10,7 @@ from vcam.host.setup.module import LOAD
 from vcam.host.setup.options import MODPROBE
 from vcam.host.setup.udev import UDEV
 from vcam.host.setup.unit import UNIT, unit_text
+from vcam.host.setup.wireplumber import LIST_ONCE
 
 PROGRAM = ("/home/me/.local/bin/segblur",)
 RUNS = Service(exists=True, enabled="enabled", active="active", result="success")
@@ -21,6 +22,7 @@ FILES = {
     UDEV: marked(shipped("udev.rules")),
     UNIT: marked(unit_text(PROGRAM)),
 }
+RULES = {path: marked(shipped(name), "--" if path.endswith(".lua") else "#") for path, name in LIST_ONCE.items()}
 OWN_LINE = Options(MODPROBE, 'devices=2 video_nr=10,11 card_label="SegBlur Camera,SegBlur Camera 2" exclusive_caps=1,1')
 OBS = Options("/etc/modprobe.d/obs.conf", 'video_nr=10 card_label="OBS Virtual Camera" exclusive_caps=1')
 BARE = Machine(program=PROGRAM)  # nothing is installed
@@ -38,9 +40,23 @@ DONE = replace(  # all is installed, but nothing writes to the cameras yet
 )
 BOOKWORM = replace(DONE, release="12", kernel="6.1.0-37-amd64", on_disk="0.12.7", loaded="0.12.7", ctl="")
 WELL = replace(DONE, nodes=WRITTEN)  # the service runs
+# As a desktop is before setup, and after setup without root.
+DESKTOP = replace(BARE, pipewire="1.4.2", wireplumber=True)
+ROOTLESS = replace(DESKTOP, files={UNIT: FILES[UNIT]}, service=RUNS)
 
 # Commands that a machine made of files needs: each writes down how it was called, and does what the real one would.
-FAKES = ("sudo", "systemctl", "modprobe", "modinfo", "udevadm", "apt-get", "v4l2loopback-ctl", "snap", "flatpak")
+FAKES = (
+    "sudo",
+    "systemctl",
+    "modprobe",
+    "modinfo",
+    "udevadm",
+    "apt-get",
+    "v4l2loopback-ctl",
+    "snap",
+    "flatpak",
+    "busctl",
+)
 FAKE = """#!/bin/sh
 echo "$(basename "$0") $*" >>"$LOG"
 case "$(basename "$0") $*" in

@@ -76,7 +76,7 @@ class QuickCamera:
 class Display:
     """A virtual camera that looks at some of its frames; its readers come and go."""
 
-    trouble, how, lingers = "", "event", True
+    trouble, how, lingers, missing = "", "event", True, False
 
     def __init__(self):
         self.readers, self.present = self, True

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.helpers.machines import BARE, BOOKWORM, DONE, RUNS
+from tests.helpers.machines import BARE, BOOKWORM, DONE, ROOTLESS, RULES, RUNS
 from tests.host.checks import (
     test_desktop,
     test_graphics,
     test_loopback,
     test_module,
+    test_pipewire,
     test_service,
     test_settings,
     test_webcam,
@@ -24,7 +25,7 @@ from tests.host.checks import (
 )
 from vcam.devices.v4l2 import CAPTURE, OUTPUT
 from vcam.host import doctor
-from vcam.host.checks import desktop, graphics, loopback, module, service, settings, webcam, weights
+from vcam.host.checks import desktop, graphics, loopback, module, pipewire, service, settings, webcam, weights
 from vcam.host.doctor import SUBJECTS, Finding, examine, summary
 from vcam.host.facts import LABELS, Node, Service
 from vcam.host.setup.module import LOAD
@@ -37,6 +38,7 @@ TESTS = {
     weights: test_weights,
     graphics: test_graphics,
     service: test_service,
+    pipewire: test_pipewire,
     desktop: test_desktop,
 }
 WELL = {subject: test.WELL for subject, test in TESTS.items()}
@@ -46,6 +48,7 @@ BARE_FACTS = {
     webcam: webcam.Facts(),
     weights: weights.Facts(),
     service: service.Facts(BARE),
+    pipewire: pipewire.Facts(BARE),
     desktop: desktop.Facts(BARE),
 }
 
@@ -80,6 +83,12 @@ def test_on_a_bare_machine_only_the_cause_is_a_problem_and_setup_is_the_remedy(s
     ]
 
 
+def test_after_setup_without_root_all_is_well_without_the_module(sees):
+    facts = {subject: subject.Facts(ROOTLESS) for subject in (module, loopback)}
+    sees(facts | {pipewire: test_pipewire.WITHOUT_MODULE, desktop: replace(test_desktop.WELL, machine=ROOTLESS)})
+    assert {finding.state for finding in found()} == {"ok"}
+
+
 def test_doctor_lists_every_file_of_checks():
     folder = Path(module.__file__).parent
     assert {Path(subject.__file__) for subject in SUBJECTS} == set(folder.glob("*.py")) - {
@@ -112,13 +121,15 @@ ANY_MACHINE = st.builds(
     systemd=st.sampled_from([None, 240, 257]),
     service=st.sampled_from([None, Service(), RUNS]),
     kernel=st.sampled_from(["", "6.18.44-fc", "6.1.0-37-amd64"]),
-    files=st.sampled_from([{}, {LOAD: ""}]),
+    files=st.sampled_from([{}, {LOAD: ""}, RULES]),
+    pipewire=st.sampled_from(["", "1.4.2"]),
+    wireplumber=st.booleans(),
 )
 
 
 @given(ANY_MACHINE)
 def test_whatever_is_found_each_check_has_a_sentence_of_one_line(machine):
-    facts = BARE_FACTS | {subject: subject.Facts(machine) for subject in (module, loopback, service, desktop)}
+    facts = BARE_FACTS | {subject: subject.Facts(machine) for subject in (module, loopback, service, pipewire, desktop)}
     for subject, seen in facts.items():
         for check in subject.CHECKS.values():
             verdict = check(seen)
@@ -254,6 +265,6 @@ def test_looking_changes_nothing(calls):
     asked = {" ".join(line.split()[:3]) for line in calls.read_text().splitlines()}
     assert asked <= {
         *("modinfo -F version", "systemctl --version", "systemctl --user show"),
-        *("flatpak list --app", "snap connections --all"),
+        *("flatpak list --app", "snap connections --all", "busctl --user --json=short"),
     }
-    assert len(asked) == 5
+    assert len(asked) == 6

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.pipewire_session import need
+from vcam.devices.pipewire_library import OLDEST, load
+from vcam.host import facts
 from vcam.host.facts import Options, snapshot, version
 
 
@@ -40,3 +43,13 @@ def test_a_module_that_does_not_tell_its_version_is_0_12(world):
 )
 def test_versions_are_numbers(text, numbers):
     assert version(text) == numbers
+
+
+def test_a_library_by_which_no_camera_can_be_offered_counts_as_none(monkeypatch):
+    monkeypatch.setattr(facts, "load", lambda: load("nothing.so"))
+    assert facts.pipewire_version() == ""
+
+
+def test_the_version_of_pipewire_is_its_librarys():
+    need({"pipewire": "pipewire"})
+    assert version(facts.pipewire_version()) >= OLDEST

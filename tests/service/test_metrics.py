@@ -41,6 +41,7 @@ def status():
         "outputs": [
             {"path": "/dev/video10", "label": "SegBlur Camera", "viewers": 1, "size": [1280, 720]},
             {"path": "/dev/video11", "label": "SegBlur Camera 2", "viewers": 0, "size": [1280, 720]},
+            {"path": "pipewire", "label": "SegBlur Camera", "viewers": 0, "size": [1280, 720], "state": "paused"},
         ],
         "camera": {
             "name": "HD Pro Webcam C920",

@@ -147,6 +147,7 @@ def status_text(status: dict[str, Any]) -> str:
         rows.append(("fallback", status["fallback"]))
     for output in status["outputs"]:
         seen = {0: "no readers", None: "readers can't be known"}.get(output["viewers"], "being read")
+        seen = "waiting for PipeWire" if output.get("state") in ("connecting", "lost") else seen
         rows.append(("output", f"{output['label']} ({output['path']}), {size(output['size'])}, {seen}"))
     if status["previews"]:
         rows.append(("preview", f"shown in {status['previews']} window{'s' * (status['previews'] > 1)}"))

@@ -78,6 +78,11 @@ class Loopback:
         """See Output."""
         return "" if self._optional else self._reason
 
+    @property
+    def missing(self) -> bool:
+        """See Output."""
+        return self._path is None
+
     def prime(self, frame: SafeFrame, silence: SafeFrame) -> None:
         """See Output."""
         self._silence = silence
@@ -88,6 +93,7 @@ class Loopback:
         try:
             self._path = find_loopback(self.label)
         except OutputError as error:
+            self._path = None
             self._wait("" if self._optional else str(error))
             return
         try:
@@ -138,7 +144,8 @@ class Loopback:
     def _wait(self, trouble: str) -> None:
         """Let go of the device, so that its module can be reloaded, and try again later; each reason is logged once."""
         if trouble and trouble != self._reason:
-            log.error("%s; trying again", trouble)
+            serious = not self.missing or self._settings.pipewire == "off"
+            log.log(logging.ERROR if serious else logging.INFO, "%s; trying again", trouble)
         self._reason = trouble
         self.close()
 
@@ -177,12 +184,11 @@ class Loopback:
 
     def about(self) -> dict[str, Any] | None:
         """See Output."""
-        if self._optional and self._camera is None:
+        if self.missing or (self._optional and self._camera is None):
             return None
         readers = None if self.readers.how == "always" else int(self.readers.reading())
         size = [self._settings.width, self._settings.height]
-        path = None if self._path is None else str(self._path)
-        return {"path": path, "label": self.label, "viewers": readers, "size": size}
+        return {"path": str(self._path), "label": self.label, "viewers": readers, "size": size}
 
     def close(self) -> None:
         """See Output."""

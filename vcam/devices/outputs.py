@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from vcam.devices.loopback import find_loopbacks
+from vcam.devices.pipewire import find_pipewire
 from vcam.devices.readers import Readers
 from vcam.frame import SafeFrame
 from vcam.settings import OutputSettings
@@ -17,6 +18,11 @@ class Output(Protocol):
     @property
     def trouble(self) -> str:
         """Why nothing can be written at the moment; "" where it can."""
+        ...
+
+    @property
+    def missing(self) -> bool:
+        """Whether the reason is that there is none at the moment: no trouble while there is another."""
         ...
 
     @property
@@ -57,10 +63,14 @@ class Output(Protocol):
 
 
 def trouble_of(outputs: Iterable[Output]) -> str:
-    """Why one of them can't be written to; "" where all can."""
-    return next((output.trouble for output in outputs if output.trouble), "")
+    """Why one of them can't be written to; "" where all can that are there. Where there is none, why of each."""
+    outputs = list(outputs)
+    broken = [output.trouble for output in outputs if output.trouble and not output.missing]
+    if broken or any(output.readers.how != "lost" for output in outputs):
+        return next(iter(broken), "")
+    return "; and ".join(output.trouble for output in outputs if output.trouble)
 
 
 def open_outputs(settings: OutputSettings) -> list[Output]:
-    """Every virtual camera that the settings ask for, the first one being the one that trouble is told of."""
-    return [*find_loopbacks(settings)]
+    """Every virtual camera that the settings ask for."""
+    return [*find_loopbacks(settings), *find_pipewire(settings)]

@@ -103,7 +103,8 @@ class Previews:
 
     trouble = ""
     lingers = False  # who closes the window is not back in a moment
-    how = "event"
+    missing = True  # it is no camera that a program could use, and so none that takes the place of one,
+    how = "lost"  # nor does it say how readers of one are known
 
     def __init__(self, settings: OutputSettings) -> None:
         """For frames of the settings' size."""

@@ -37,7 +37,7 @@ class Readers(Protocol):
 
     @property
     def how(self) -> str:
-        """One of event, inotify and always; lost where the device is."""
+        """One of event, inotify, stream (see pipewire.py) and always; lost where the device is."""
         ...
 
     def fileno(self) -> int:

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vcam.errors import SettingsError
-from vcam.host.checks import desktop, graphics, loopback, module, service, settings, webcam, weights
+from vcam.host.checks import desktop, graphics, loopback, module, pipewire, service, settings, webcam, weights
 from vcam.host.checks.check import Host, State, Subject
 from vcam.host.facts import snapshot, user
 from vcam.host.setup.plan import FILES
 from vcam.settings import Settings, load_settings
 
 # In the order in which a person would solve problems.
-SUBJECTS: tuple[Subject, ...] = (module, loopback, webcam, settings, weights, graphics, service, desktop)
+SUBJECTS: tuple[Subject, ...] = (module, loopback, webcam, settings, weights, graphics, service, pipewire, desktop)
 COLOURS = {"ok": "32", "warning": "33", "problem": "31", "unknown": "2"}
 # Names that identify no person and occur in commands.
 COMMON_NAMES = {"root", "user", "video", "camera", "segblur", "ubuntu", "debian", "fedora", "localhost"}
@@ -73,7 +73,7 @@ def this_host(quick: bool = False, root: Path = Path("/")) -> Host:
         chosen, error = load_settings(), ""
     except SettingsError as invalid:
         chosen, error = Settings.model_construct(), str(invalid)
-    return Host(snapshot(root, FILES), chosen, error, quick, root)
+    return Host(snapshot(root, FILES, chosen.output.pipewire != "off"), chosen, error, quick, root)
 
 
 def system() -> dict[str, str]:

@@ -10,7 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vcam.devices.pipewire_library import load
 from vcam.devices.v4l2 import CAPTURE, OUTPUT, ask, nodes
+from vcam.errors import OutputError
 
 LABELS = ("SegBlur Camera", "SegBlur Camera 2")
 UNIT_NAME = "segblur.service"
@@ -91,6 +93,8 @@ class Machine:
     systemd: int | None = 252
     service: Service | None = field(default_factory=Service)  # None where systemd doesn't answer for this user
     secure_boot: bool | None = False  # None where the firmware doesn't say
+    pipewire: str = ""  # version of its library, where the service offers a camera by it
+    wireplumber: bool = False  # whether it is installed, PipeWire's session manager
     is_root: bool = False  # whether this process runs as root
     program: tuple[str, ...] = ("segblur",)  # the words that start this segblur
 
@@ -105,8 +109,10 @@ def version(text: str) -> tuple[int, ...]:
     return tuple(map(int, match[0].split("."))) if match else ()
 
 
-def snapshot(root: Path = Path("/"), files: Iterable[str] = ()) -> Machine:
-    """The machine as it is; `root` is where the system's files are, `files` are those whose text is wanted."""
+def snapshot(root: Path = Path("/"), files: Iterable[str] = (), pipewire: bool = True) -> Machine:
+    """The machine as it is; `root` is where the system's files are, `files` are those whose text is wanted, `pipewire`
+    is whether the settings want a camera by PipeWire.
+    """
     release = os_release(root)
     kernel = os.uname().release
     return Machine(
@@ -130,6 +136,8 @@ def snapshot(root: Path = Path("/"), files: Iterable[str] = ()) -> Machine:
         systemd=next(iter(version((output("systemctl", "--version") or "").removeprefix("systemd "))), None),
         service=service(),
         secure_boot=secure_boot(root),
+        pipewire=pipewire_version() if pipewire else "",
+        wireplumber=bool(find_program("wireplumber")),
         is_root=os.geteuid() == 0,
         program=program(),
     )
@@ -292,6 +300,14 @@ def options(root: Path) -> tuple[Options, ...]:
             if match:
                 found.append(Options(f"/{path.relative_to(root)}", match[1]))
     return tuple(found)
+
+
+def pipewire_version() -> str:
+    """The version of PipeWire's library; "" where none is here by which a camera can be offered."""
+    try:
+        return str(load().pw_get_library_version().decode())
+    except OutputError:
+        return ""
 
 
 def service() -> Service | None:

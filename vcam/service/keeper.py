@@ -112,7 +112,9 @@ async def keep(state: State, outputs: Sequence[Output], supervisor: Supervisor, 
             if state.reloads():
                 listener.reload()
             notify("WATCHDOG=1")
-            pause = TICK if read or screen.unsure() else REST if supervisor.pid else CHECK if screen.trouble() else idle
+            pause = (
+                TICK if read or screen.unsure() else REST if supervisor.pid else CHECK if screen.incomplete() else idle
+            )
             await state.wakeup.wait(min(pause, picture.patience(now)), [*screen.files(), *supervisor.files()])
     finally:
         state.settled.set()

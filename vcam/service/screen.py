@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from math import inf
 
-from vcam.devices.outputs import Output, trouble_of
+from vcam.devices.outputs import Output
 from vcam.frame import SafeFrame
 from vcam.service.frame_slots import Update
 
@@ -38,9 +38,9 @@ class Screen:
         """Whether to look again soon."""
         return any(output.readers.unsure() for output in self._outputs)
 
-    def trouble(self) -> str:
-        """Why one of them can't be written to; "" where all can."""
-        return trouble_of(self._outputs)
+    def incomplete(self) -> bool:
+        """Whether one of them can't be written to, but may come back."""
+        return any(output.trouble for output in self._outputs)
 
     def prime(self, frame: SafeFrame, silence: SafeFrame) -> None:
         """Make cameras of them that other programs list, and overwrite all that an earlier process left there."""

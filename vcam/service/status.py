@@ -37,7 +37,7 @@ def status(state: State, outputs: Sequence[Output], facts: Mapping[str, Any]) ->
         "version": version("segblur"),
         "state": summary(state, outputs),
         "sentence": trouble or (state.sentence if has_sentence else ""),
-        "watched_by": outputs[0].readers.how if outputs else "always",
+        "watched_by": next((how for output in outputs if (how := output.readers.how) != "lost"), "lost"),
         "outputs": [about for output in outputs if (about := output.about())],
         **facts,
         "settings": state.settings.model_dump(mode="json"),

@@ -8,6 +8,7 @@ from tests.helpers.verdicts import assert_said, each_case
 from vcam.host.checks.desktop import CHECKS, Facts, Sandbox, firefox_profiles, flatpaks, pipewire_browsers, snaps
 
 WELL = Facts(machines.WELL)
+BOTH, ALONE = Facts(replace(machines.WELL, pipewire="1.4.2")), Facts(machines.ROOTLESS)
 FEDORA_40, FEDORA_41 = (
     Facts(replace(machines.WELL, distribution=("fedora",), release=release)) for release in ("40", "41")
 )
@@ -18,8 +19,17 @@ CASES = {
         (replace(FEDORA_41, firefox=("default",)), "warning", "PipeWire", "restart"),
         (replace(FEDORA_41, firefox=("false",)), "ok", "without PipeWire", ""),
         (replace(FEDORA_40, firefox=("default",)), "ok", "without PipeWire", ""),
+        (replace(BOTH, firefox=("true",)), "ok", "sees SegBlur Camera there", ""),
+        (replace(BOTH, firefox=("default",)), "ok", "without PipeWire", ""),
+        (replace(ALONE, firefox=("default",)), "warning", "allow-pipewire is true", ""),
+        (replace(ALONE, firefox=("false", "true")), "ok", "sees SegBlur Camera there", ""),
     ],
-    "chrome": [(replace(WELL, chromiums=("Brave",)), "warning", "Brave: ", "")],
+    "chrome": [
+        (replace(WELL, chromiums={"Brave": True}), "warning", "Brave: ", ""),
+        (replace(WELL, chromiums={"Brave": False}), "ok", "no browser like Chrome", ""),
+        (replace(BOTH, chromiums={"Brave": True, "Edge": False}), "ok", "Brave: asks PipeWire", ""),
+        (replace(ALONE, chromiums={"Brave": True, "Edge": False}), "warning", "Edge: to see SegBlur Camera", ""),
+    ],
     "snap, flatpak": [
         (replace(WELL, sandboxes=(Sandbox("us.zoom.Zoom", False, "do this"),)), "warning", "us.zoom.Zoom", "do this"),
         (replace(WELL, sandboxes=(Sandbox("us.zoom.Zoom", True, "do this"),)), "ok", "may use cameras: us.zoom", ""),
@@ -49,7 +59,7 @@ def test_a_flag_of_chrome_counts_only_when_it_is_on(tmp_path):
         (tmp_path / folder).mkdir(parents=True)
         flags = {"browser": {"enabled_labs_experiments": [f"enable-webrtc-pipewire-camera@{value}"]}}
         (tmp_path / folder / "Local State").write_text(json.dumps(flags))
-    assert pipewire_browsers(tmp_path) == ("Chrome",)
+    assert pipewire_browsers(tmp_path) == {"Chrome": True, "Chromium": False}
 
 
 def test_flatpaks_need_all_devices(fake):

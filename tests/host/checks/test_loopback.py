@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.helpers import machines
-from tests.helpers.machines import BARE, BOOKWORM, NODES, WRITTEN
+from tests.helpers.machines import BARE, BOOKWORM, NODES, ROOTLESS, WRITTEN
 from tests.helpers.verdicts import assert_said, each_case
 from vcam.devices.v4l2 import CAPTURE, OUTPUT
 from vcam.host.checks import loopback
@@ -29,6 +29,7 @@ CASES = {
     "camera": [
         (Facts(BARE), "unknown", "before the module is loaded", ""),
         (on(nodes=()), "problem", "no camera is named 'SegBlur Camera'", "segblur setup"),
+        (Facts(replace(ROOTLESS, loaded="0.15.0")), "ok", "by PipeWire", ""),
         (on(nodes=())._replace(label="Mine"), "problem", "output.label", ""),
         (first(trouble="Permission denied"), "problem", "no permission to use /dev/video10; after this command, log in",
          "usermod -aG video"),

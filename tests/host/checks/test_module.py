@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from tests.helpers import machines
-from tests.helpers.machines import BARE, BOOKWORM, DONE, OBS
+from tests.helpers.machines import BARE, BOOKWORM, DESKTOP, DONE, OBS, ROOTLESS
 from tests.helpers.verdicts import assert_said, each_case
 from vcam.host.checks.module import CHECKS, Facts
 
@@ -21,11 +21,15 @@ CASES = {
          "sudo apt-get install linux-headers-6.12.48+deb13-amd64 && sudo dkms autoinstall"),
         (on(on_disk=None, loaded=None, dkms=True), "problem", "not built for", "sudo dkms autoinstall"),
         (on(on_disk=None, loaded="0.15.0"), "ok", "0.15.0", ""),
+        (Facts(DESKTOP), "problem", "not installed", "segblur setup"),
+        (Facts(ROOTLESS), "ok", "by PipeWire", ""),
+        (Facts(replace(ROOTLESS, files=DONE.files)), "problem", "not installed", "segblur setup"),
     ],
     "loaded": [
         (Facts(BARE), "unknown", "before it is installed", ""),
         (on(loaded=None), "problem", "not loaded", "sudo modprobe v4l2loopback"),
         (on(loaded=None, files={}), "problem", "not loaded", "segblur setup"),
+        (Facts(replace(ROOTLESS, on_disk="0.15.0")), "ok", "needs no module", ""),
         (on(loaded="0.12.4", on_disk="0.12.4"), "problem", "too old", "segblur setup"),
         (on(loaded="0.12.5", on_disk="0.12.5"), "warning", "does not report its readers", ""),
         (on(kernel="6.18.2-amd64", loaded="0.15.2"), "problem", "0.15.3 or newer", ""),
@@ -45,6 +49,7 @@ CASES = {
         (on(secure_boot=True), "ok", "loaded nevertheless", ""),
         (on(secure_boot=True, loaded=None), "warning", "Enroll MOK", "sudo mokutil --import /var/lib/dkms/mok.pub"),
         (on(secure_boot=True, loaded=None, distribution=("fedora",)), "warning", "Enroll", "/etc/pki/akmods/certs"),
+        (Facts(replace(ROOTLESS, secure_boot=True)), "ok", "needs no module", ""),
         (on(secure_boot=None), "unknown", "doesn't say", ""),
     ],
 }  # fmt: skip

@@ -11,11 +11,12 @@ import pytest
 
 from tests.helpers.machines import FILES
 from vcam.errors import SegBlurError
-from vcam.host import setup, steps
+from vcam.host import facts, setup, steps
 from vcam.host.facts import snapshot
 from vcam.host.setup.options import MODPROBE
 from vcam.host.setup.udev import UDEV
 from vcam.host.setup.unit import UNIT
+from vcam.settings import config_path
 
 
 def made(root):
@@ -61,6 +62,30 @@ def test_setup_makes_everything_a_second_call_nothing_and_removal_leaves_nothing
 
     assert call("--remove", root=world) == 0
     assert made(world) == []
+
+
+def test_without_root_the_service_is_set_up_and_removed_and_nothing_else_is_touched(world, monkeypatch, capfd):
+    monkeypatch.setattr(facts, "pipewire_version", lambda: "1.4.2")
+    before = files_of(world / "etc")
+    assert call("--no-root", "--yes", root=world) == 0
+    assert made(world) == [
+        f"systemctl --user {words}" for words in ("daemon-reload", "enable segblur.service", "restart segblur.service")
+    ]
+    assert "allow-pipewire to true" in capfd.readouterr().out
+    assert call("--no-root", "--yes", root=world) == 0
+    assert call("--remove", "--yes", root=world) == 0
+    assert made(world) == [f"systemctl --user {words}" for words in ("disable --now segblur.service", "daemon-reload")]
+    assert files_of(world / "etc") == before
+
+
+def test_without_root_there_is_no_camera_where_the_settings_turn_pipewire_off(world, monkeypatch):
+    monkeypatch.setattr(facts, "pipewire_version", lambda: "1.4.2")
+    config_path().parent.mkdir(parents=True)
+    config_path().write_text('[output]\npipewire = "off"\n')
+    with pytest.raises(SegBlurError, match=r"output\.pipewire is off"):
+        call("--no-root", "--yes", root=world)
+    config_path().write_text("nonsense")  # which must not keep setup from its work
+    assert call("--no-root", "--yes", root=world) == 0
 
 
 def test_what_print_prints_does_the_same_as_a_shell_script(world, capfd):

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from acts import EVENT, QUICK, UNIT, cut, install, plug_in, unplay
-from stage import SECOND, camera_listed, run, segblur, systemctl, unit, until
+from stage import HOME, SECOND, camera_listed, run, segblur, systemctl, unit, until
 
 MADE = ("/etc/modprobe.d/segblur.conf", "/etc/modules-load.d/segblur.conf", "/etc/udev/rules.d/61-segblur.rules")
 
@@ -13,6 +13,7 @@ def setup_makes_everything() -> None:
     run("modprobe", "-r", "v4l2loopback", check=False)
     segblur("setup", "--yes")
     assert all(Path(path).exists() for path in (*MADE, UNIT))
+    assert len(list(HOME.glob(".config/wireplumber/*/51-segblur.*"))) == 2
     assert (unit("ActiveState"), unit("UnitFileState")) == ("active", "enabled")
     names = [Path(f"/sys/class/video4linux/video{n}/name").read_text().strip() for n in (10, 11)]
     assert names == ["SegBlur Camera", "SegBlur Camera 2"], names
@@ -51,6 +52,7 @@ def setup_removes_everything() -> None:
     QUICK.unlink()
     said = segblur("setup", "--remove", "--yes").stdout
     assert not [path for path in (*MADE, UNIT) if Path(path).exists()]
+    assert not list(HOME.glob(".config/wireplumber/*/*segblur*"))
     assert unit("LoadState") == "not-found", unit("LoadState")
     names = [path.read_text().strip() for path in Path("/sys/class/video4linux").glob("*/name")]
     # 0.12 can't take away some of its cameras: beside the one that plays the webcam ours stay, and setup says so.

@@ -17,6 +17,7 @@ import barriers
 import changing
 import failing
 import installing
+import listing
 import swapping
 import watching
 import webcams
@@ -30,6 +31,8 @@ TRIALS: tuple[Callable[[], None], ...] = (
     installing.setup_again_does_nothing,
     installing.unit_is_clean,
     installing.module_comes_back,
+    listing.listed_once_by_pipewire,
+    listing.two_rules_count_together,
     watching.lists_without_waking,
     watching.comes_and_goes,
     watching.two_hundred_glances,

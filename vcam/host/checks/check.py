@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
-from vcam.host.facts import Machine
+from vcam.host.facts import LABELS, Machine
+from vcam.host.setup import module
 from vcam.settings import Settings
 
 # Commands that several checks recommend.
@@ -47,6 +48,13 @@ class Subject(Protocol):
 
     def look(self, host: Host) -> Any:
         """The facts that the checks of this file judge. Changes nothing."""
+
+
+def serves_by_pipewire(machine: Machine) -> bool:
+    """Whether the camera is PipeWire's alone: the service was set up, but no camera of the kernel's module."""
+    is_set_up = machine.service is None or machine.service.exists
+    has_module = any(path in machine.files for path in module.FILES) or any(map(machine.node, LABELS))
+    return bool(machine.pipewire) and is_set_up and not has_module
 
 
 def open_in(path: Path) -> tuple[str, ...]:

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from vcam.host.checks.check import Host, Verdict
+from vcam.host.checks.check import Host, Verdict, serves_by_pipewire
 from vcam.host.facts import Machine, find_program, output, read, version
 
 ASKS_PIPEWIRE = (41,)  # release of Fedora since which its Firefox asks PipeWire for cameras
@@ -38,7 +38,7 @@ class Facts:
 
     machine: Machine
     firefox: tuple[str, ...] = ()  # allow-pipewire of each of its profiles: true, false or default
-    chromiums: tuple[str, ...] = ()  # browsers like Chrome with the flag for cameras of PipeWire
+    chromiums: Mapping[str, bool] = field(default_factory=dict)  # browsers like Chrome: flag for cameras of PipeWire
     sandboxes: tuple[Sandbox, ...] = ()
 
 
@@ -56,10 +56,11 @@ def firefox_profiles(home: Path) -> tuple[str, ...]:
     return tuple(found)
 
 
-def pipewire_browsers(home: Path) -> tuple[str, ...]:
-    """The browsers like Chrome whose flag for cameras of PipeWire is Enabled."""
+def pipewire_browsers(home: Path) -> dict[str, bool]:
+    """The browsers like Chrome that were started once, and whether the flag for cameras of PipeWire is Enabled."""
     flag = '"enable-webrtc-pipewire-camera@1"'
-    return tuple(name for name, folder in CHROMIUMS.items() if flag in read(home / folder / "Local State"))
+    states = {name: read(home / folder / "Local State") for name, folder in CHROMIUMS.items()}
+    return {name: flag in state for name, state in states.items() if state}
 
 
 def flatpaks() -> tuple[Sandbox, ...]:
@@ -94,7 +95,13 @@ def firefox(facts: Facts) -> Verdict:
         return Verdict("ok", "no profile of Firefox is here")
     machine = facts.machine
     by_default = machine.distribution[0] == "fedora" and version(machine.release) >= ASKS_PIPEWIRE
-    if "true" in facts.firefox or (by_default and "default" in facts.firefox):
+    asks = "true" in facts.firefox or (by_default and "default" in facts.firefox)
+    if asks and machine.pipewire:
+        return Verdict("ok", "Firefox asks PipeWire for cameras, and sees SegBlur Camera there")
+    if serves_by_pipewire(machine):
+        sentence = "Firefox sees SegBlur Camera when media.webrtc.camera.allow-pipewire is true in about:config"
+        return Verdict("warning", sentence)
+    if asks:
         return Verdict(
             "warning",
             "Firefox asks PipeWire for cameras: if SegBlur Camera is missing there, run this command, or set "
@@ -106,10 +113,20 @@ def firefox(facts: Facts) -> Verdict:
 
 def chrome(facts: Facts) -> Verdict:
     """Whether browsers like Chrome look for cameras where ours is."""
-    if facts.chromiums:
+    asking = [name for name, asks in facts.chromiums.items() if asks]
+    others = [name for name, asks in facts.chromiums.items() if not asks]
+    if others and serves_by_pipewire(facts.machine):
         return Verdict(
             "warning",
-            f"{' and '.join(facts.chromiums)}: if SegBlur Camera is missing there, set "
+            f"{' and '.join(others)}: to see SegBlur Camera, set chrome://flags/#enable-webrtc-pipewire-camera to "
+            "Enabled",
+        )
+    if asking and facts.machine.pipewire:
+        return Verdict("ok", f"{' and '.join(asking)}: asks PipeWire for cameras, and sees SegBlur Camera there")
+    if asking:
+        return Verdict(
+            "warning",
+            f"{' and '.join(asking)}: if SegBlur Camera is missing there, set "
             "chrome://flags/#enable-webrtc-pipewire-camera to Default",
         )
     return Verdict("ok", "no browser like Chrome was set to ask PipeWire for cameras")

@@ -4,7 +4,17 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from vcam.devices.v4l2 import CAPTURE
-from vcam.host.checks.check import DENIED, JOIN_VIDEO, RELOAD, RESTART, SETUP, Host, Verdict, open_in
+from vcam.host.checks.check import (
+    DENIED,
+    JOIN_VIDEO,
+    RELOAD,
+    RESTART,
+    SETUP,
+    Host,
+    Verdict,
+    open_in,
+    serves_by_pipewire,
+)
 from vcam.host.facts import CTL_ADDS, LABELS, Machine, Node, version
 
 LAST_OF_FIREFOX = 63
@@ -96,9 +106,15 @@ def picture(facts: Facts) -> Verdict:
     return Verdict("ok", f"it delivers pictures{f' ({node.format})' if node.format else ''}{users}")
 
 
+def where_set_up(check: Callable[[Facts], Verdict]) -> Callable[[Facts], Verdict]:
+    """The same check, which is content where the camera is PipeWire's alone."""
+    alone = Verdict("ok", "no camera of the kernel's module was set up: programs get the camera by PipeWire")
+    return lambda facts: alone if serves_by_pipewire(facts.machine) else check(facts)
+
+
 CHECKS: Mapping[str, Callable[[Facts], Verdict]] = {
-    "camera": camera,
-    "exclusive": exclusive,
-    "second camera": second,
-    "picture": picture,
+    "camera": where_set_up(camera),
+    "exclusive": where_set_up(exclusive),
+    "second camera": where_set_up(second),
+    "picture": where_set_up(picture),
 }

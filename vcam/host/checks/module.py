@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from vcam.host.checks.check import RELOAD, SETUP, Host, Verdict
+from vcam.host.checks.check import RELOAD, SETUP, Host, Verdict, serves_by_pipewire
 from vcam.host.facts import CTL_ADDS, LABELS, Machine, version
 from vcam.host.setup.module import LOAD
 
@@ -26,6 +26,8 @@ def look(host: Host) -> Facts:
 def installed(facts: Facts) -> Verdict:
     """Whether the module is there for this kernel."""
     machine = facts.machine
+    if serves_by_pipewire(machine) and machine.loaded is None:
+        return Verdict("ok", "the kernel module v4l2loopback was not set up: programs get the camera by PipeWire")
     if machine.on_disk is not None or machine.loaded is not None:
         which = machine.on_disk or machine.loaded or "of an unknown version"
         return Verdict("ok", f"v4l2loopback {which} is installed for {machine.kernel}")
@@ -44,6 +46,8 @@ def loaded(facts: Facts) -> Verdict:
     """Whether the module is in the kernel, and of a version that works."""
     machine = facts.machine
     if machine.loaded is None:
+        if serves_by_pipewire(machine):
+            return Verdict("ok", "PipeWire needs no module")
         if machine.on_disk is None:
             return Verdict("unknown", "the module can't be loaded before it is installed")
         remedy = "sudo modprobe v4l2loopback" if LOAD in machine.files else SETUP
@@ -93,6 +97,8 @@ def secure_boot(facts: Facts) -> Verdict:
         return Verdict("unknown", "the firmware doesn't say whether Secure Boot is on")
     if not machine.secure_boot:
         return Verdict("ok", "Secure Boot is off")
+    if machine.loaded is None and serves_by_pipewire(machine):
+        return Verdict("ok", "Secure Boot is on, and PipeWire needs no module")
     if machine.loaded is not None:
         return Verdict("ok", "Secure Boot is on, and the module is loaded nevertheless")
     key = "/etc/pki/akmods/certs/public_key.der" if "fedora" in machine.distribution else "/var/lib/dkms/mok.pub"

@@ -2,13 +2,14 @@
 
 import hashlib
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from vcam.errors import SegBlurError
 from vcam.host.facts import Machine
 from vcam.host.steps import Plan, Remove, Run, Step, Write
 
-MARK = "# made by segblur setup"
+MARK = "made by segblur setup"
+COMMENTS = {".lua": "--"}  # what a comment begins with, where that is not #
 # In an installed copy, and in a checkout.
 FOLDERS = (Path(__file__).parents[2] / "share", Path(__file__).parents[3] / "systemd")
 
@@ -25,12 +26,12 @@ def writing(machine: Machine, path: str, text: str, why: str, then: Run | None =
     """Write a file where it is missing or older, and run `then`. A file that is not ours, or that was changed by hand,
     is left unchanged.
     """
-    there = machine.files.get(path)
-    if there == marked(text):
+    there, text = machine.files.get(path), marked(text, COMMENTS.get(PurePath(path).suffix, "#"))
+    if there == text:
         return Plan()
     if there is not None and not is_untouched(there):
         return Plan(remarks=(left_unchanged(path, there),))
-    actions = (Write(path, marked(text)), *((then,) if then else ()))
+    actions = (Write(path, text), *((then,) if then else ()))
     return Plan((Step(why, actions, root=not path.startswith("~")),))
 
 
@@ -52,16 +53,16 @@ def left_unchanged(path: str, text: str) -> str:
     return f"{path} was {'changed by hand' if is_ours(text) else 'not made by segblur setup'}: it is left unchanged."
 
 
-def marked(text: str) -> str:
+def marked(text: str, comment: str = "#") -> str:
     """The text after a first line that says who made it, with its digest."""
-    return f"{MARK}, sha256 of what follows: {hashlib.sha256(text.encode()).hexdigest()}\n{text}"
+    return f"{comment} {MARK}, sha256 of what follows: {hashlib.sha256(text.encode()).hexdigest()}\n{text}"
 
 
 def is_ours(text: str) -> bool:
     """Whether setup made the file."""
-    return text.startswith(MARK)
+    return text.startswith(tuple(f"{comment} {MARK}" for comment in ("#", *COMMENTS.values())))
 
 
 def is_untouched(text: str) -> bool:
     """Whether setup made the file and it is unchanged since."""
-    return is_ours(text) and text == marked(text.partition("\n")[2])
+    return is_ours(text) and text == marked(text.partition("\n")[2], text.partition(" ")[0])

@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 
 from vcam.host.facts import UNIT_NAME, Machine
-from vcam.host.setup.cameras import stops_service
 from vcam.host.setup.files import is_untouched, removing, shipped, writing
 from vcam.host.steps import Plan, Run, Step
 
@@ -13,8 +12,8 @@ FILES: tuple[str, ...] = (UNIT,)
 READ_UNITS = Run(("systemctl", "--user", "daemon-reload"))
 
 
-def plan(machine: Machine) -> Plan:
-    """Write, enable and start the unit, as far as that is missing."""
+def plan(machine: Machine, stopped: bool = False) -> Plan:
+    """Write, enable and start the unit, as far as that is missing; `stopped`: a step before has stopped it."""
     service = machine.service
     if machine.systemd is None:
         return Plan(remarks=("There is no systemd here: have your session start `segblur run`.",))
@@ -36,7 +35,7 @@ def plan(machine: Machine) -> Plan:
         calls.append(Run(("systemctl", "--user", "reset-failed", UNIT_NAME), may_fail=True))
     if service.enabled != "enabled":
         calls.append(Run(("systemctl", "--user", "enable", UNIT_NAME)))
-    if unit.steps or stops_service(machine) or not service.is_running:
+    if unit.steps or stopped or not service.is_running:
         calls.append(Run(("systemctl", "--user", "restart", UNIT_NAME)))
     return unit + Plan((Step("start the service now and at every login", tuple(calls)),) * bool(calls))
 
