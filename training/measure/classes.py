@@ -1,5 +1,7 @@
 """Measuring networks that tell classes apart, on sets in VOC's layout."""
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 import torch
@@ -14,21 +16,33 @@ from training.data.pictures import Pixels
 from training.data.voc_data import VocPicture, VocSet
 from training.measure.metrics import ClassConfusion
 
+Look = Callable[[str, Pixels], Tensor]  # (name, picture at the network's size) → logits, float (1, classes, h, w)
+
 
 @torch.no_grad()
-def evaluate_classes(network: nn.Module, info: WeightsInfo, one: VocSet, *, proposals: bool = False) -> ClassConfusion:
-    """Count a set: each pixel's likeliest class at the picture's own size."""
+def evaluate_classes(
+    network: nn.Module, info: WeightsInfo, one: VocSet, *, proposals: bool = False, look: Look | None = None
+) -> ClassConfusion:
+    """Count a set: each pixel's likeliest class at the picture's own size. `look` as for predict_classes."""
     confusion = ClassConfusion(info.classes)
     for picture in one.pictures:
-        predicted = predict_classes(network, info, picture, proposals=proposals)
+        predicted = predict_classes(network, info, picture, proposals=proposals, look=look)
         confusion.add(torch.from_numpy(predicted), torch.from_numpy(picture.labels()))
     return confusion
 
 
 @torch.no_grad()
-def predict_classes(network: nn.Module, info: WeightsInfo, picture: VocPicture, *, proposals: bool = False) -> Pixels:
+def predict_classes(
+    network: nn.Module,
+    info: WeightsInfo,
+    picture: VocPicture,
+    *,
+    proposals: bool = False,
+    look: Look | None = None,
+) -> Pixels:
     """Each pixel's likeliest class, uint8 (H, W), at the picture's own size: from one look at the whole picture at the
-    network's size, or, with `proposals`, from looks at many parts of it.
+    network's size, or, with `proposals`, from looks at many parts of it. `look` is how that one look's logits are had,
+    if not by the network alone.
     """
     device, training = next(network.parameters()).device, network.training
     image = picture.image()
@@ -38,7 +52,7 @@ def predict_classes(network: nn.Module, info: WeightsInfo, picture: VocPicture, 
         whole = normalised(image, info).to(device)
         scores = segment(network, whole, windows(width, height), side=info.input_sizes[0][0])
     else:
-        logits = network(prepared(image, info).to(device))
+        logits = look(picture.name, brought(image, info)) if look else network(prepared(image, info).to(device))
         scores = F.interpolate(logits.float(), (height, width), mode="bilinear", align_corners=False)[0]
     network.train(training)
     result: Pixels = scores.argmax(dim=0).to(torch.uint8).cpu().numpy()
@@ -53,9 +67,13 @@ def normalised(image: Pixels, info: WeightsInfo) -> Tensor:
 
 def prepared(image: Pixels, info: WeightsInfo) -> Tensor:
     """A picture, uint8 (H, W, 3) RGB, as the network takes it: float (1, 3, h, w), normalised."""
+    return normalised(brought(image, info), info)[None].contiguous(memory_format=torch.channels_last)
+
+
+def brought(image: Pixels, info: WeightsInfo) -> Pixels:
+    """A picture, uint8 (H, W, 3) RGB, brought to the network's size."""
     size = info.input_sizes[0]
     if not ARCHITECTURES[info.architecture].fixed:
         size = input_size(image.shape[1], image.shape[0], size)
     smooth = cv2.INTER_AREA if image.shape[1] > size[0] and image.shape[0] > size[1] else cv2.INTER_LINEAR
-    small = np.asarray(cv2.resize(image, size, interpolation=smooth))
-    return normalised(small, info)[None].contiguous(memory_format=torch.channels_last)
+    return np.asarray(cv2.resize(image, size, interpolation=smooth))

@@ -20,7 +20,7 @@ class Task:
 
     info: WeightsInfo
     """Architecture and its config, classes, input sizes, mean and std of what is trained."""
-    batches: Dataset[tuple[Tensor, Tensor]]
+    batches: Dataset[Any]
     """Item `step` is batch number `step`, in a run of several processes this one's share of it, and a pure function of
     (data, seed, step): pictures uint8 (N, 3, H, W) RGB and labels uint8 (N, 1, H, W)."""
     files: list[Path]
