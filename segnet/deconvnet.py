@@ -44,6 +44,7 @@ class DeconvNet(nn.Module):
         self.unpool = nn.MaxUnpool2d(2)
         inputs = [first, *(block[-1] for block in up)]
         self.up = nn.ModuleList(row(nn.ConvTranspose2d, *pair) for pair in zip(inputs, up, strict=False))
+        self.unpooled = inputs[-2::-1]  # channels of each pooling, from the first on, whose switches the way up takes
         self.score = nn.Conv2d(inputs[-1], classes, kernel_size=1)
         self.apply(initialise)
 
@@ -78,14 +79,10 @@ class DeconvNet(nn.Module):
         already done.
         """
         found = list(switches)
-        for block, needed in list(zip(self.down, self.unpooled(), strict=True))[len(found) : blocks]:
+        for block, needed in list(zip(self.down, self.unpooled, strict=True))[len(found) : blocks]:
             x, where = self.pool(block(x))
             found.append(where[:, :needed])
         return x, found
-
-    def unpooled(self) -> list[int]:
-        """Channels on the way up that each pooling's switches, from the first on, lead back."""
-        return [block[0][0].in_channels for block in reversed(self.up)]  # type: ignore[index, union-attr, misc]
 
 
 def scaled(channels: int, share: float) -> int:
@@ -163,12 +160,14 @@ def load_vgg16(network: DeconvNet, convolutions: Sequence[tuple[Tensor, Tensor]]
     long as they are not trained, that is, in frozen blocks. Raises ValueError, and changes nothing, where the shapes
     differ.
     """
-    layers = [part for block in network.down for part in block]  # type: ignore[union-attr, misc]
-    wanted = [(part[0].weight.shape, part[0].bias.shape) for part in layers]
+    layers = [part for part in network.down.modules() if isinstance(part, nn.Conv2d)]
+    norms = [part for part in network.down.modules() if isinstance(part, nn.BatchNorm2d)]
+    wanted = [(part.weight.shape, part.weight.shape[:1]) for part in layers]
     if [(kernels.shape, biases.shape) for kernels, biases in convolutions] != wanted:
         raise ValueError(f"these are not VGG-16's convolutions for a DeconvNet of width {network.config.width:g}")
     with torch.no_grad():
-        for (convolution, norm, _), (kernels, biases) in zip(layers, convolutions, strict=True):
+        for convolution, norm, (kernels, biases) in zip(layers, norms, convolutions, strict=True):
+            assert convolution.bias is not None and norm.running_var is not None and norm.running_mean is not None
             convolution.weight.copy_(kernels)
             convolution.bias.copy_(biases)
             norm.weight.copy_((norm.running_var + norm.eps).sqrt())

@@ -67,7 +67,7 @@ class FeatureStore:
         if not path.exists():
             self.write(path, image)
         with np.load(path) as file:
-            values, *corners = (torch.from_numpy(file[key])[None] for key in sorted(file))
+            values, *corners = (torch.from_numpy(file[key])[None] for key in sorted(file))  # arr_0 to arr_5 at most
         return Halfway(values, corners)
 
     def look(self, network: nn.Module, name: str, image: Pixels) -> Tensor:
@@ -83,7 +83,7 @@ class FeatureStore:
         values, switches = self.network.encode(x, self.network.frozen)
         parts = [values.half(), *(corners_of(part) for part in switches)]
         beside = path.with_name(f".{path.stem}-{os.getpid()}.npz")
-        np.savez_compressed(beside, **{str(n): part[0].contiguous().numpy() for n, part in enumerate(parts)})
+        np.savez_compressed(beside, *(part[0].contiguous().numpy() for part in parts))
         beside.replace(path)
 
 

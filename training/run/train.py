@@ -263,9 +263,9 @@ def train_step(
     of the loss, and the norm of its gradient before that was clipped.
     """
     network.train()
-    mean, std = (colour(values, images.device) for values in (task.info.mean, task.info.std))
     x: Tensor | Halfway = images
     if isinstance(images, Tensor):
+        mean, std = (colour(values, images.device) for values in (task.info.mean, task.info.std))
         x = ((images.float() / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
     parts = task.loss(network, x, labels, generator)
     optimiser.zero_grad(set_to_none=True)

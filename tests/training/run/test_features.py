@@ -84,7 +84,7 @@ def test_other_blocks_and_other_sizes_have_a_folder_of_their_own(folder, network
 def test_a_run_trains_and_measures_halfway_and_leaves_the_frozen_blocks_as_they_were(folder, tmp_path):
     settings = halfway_config(folder, out=tmp_path / "out", steps=3, evaluate_every=3, thorough=False)
     torch.manual_seed(settings.seed)
-    _, start, _ = run.prepare(settings, run.Group(0, 1, torch.device("cpu")))
+    _, start, _ = run.prepare(settings, run.Group(torch.device("cpu")))
     network, info = run.load_weights(run.train(settings))
     assert info.config == DeconvConfig(1 / 16, 0, 1 / 32)
     assert info.input_sizes == ((64, 64),)
@@ -105,7 +105,7 @@ def test_a_run_trains_and_measures_halfway_and_leaves_the_frozen_blocks_as_they_
 ])  # fmt: skip
 def test_settings_that_do_not_go_together_are_refused(folder, changes, says):
     with pytest.raises(DataError, match=says):
-        run.prepare(halfway_config(folder, **changes), run.Group(0, 1, torch.device("cpu")))
+        run.prepare(halfway_config(folder, **changes), run.Group(torch.device("cpu")))
 
 
 def test_only_a_deconvnet_can_be_frozen(folder):
