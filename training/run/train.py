@@ -214,7 +214,7 @@ def identity(config: TrainConfig, task: Task) -> dict[str, Any]:
     """
     start = {"init": manifest_hash([config.init], config.init.parent) if config.init else None}
     return {
-        "settings": config.model_dump(mode="json", exclude={"data", "out", "terms", "init"}) | start,
+        "settings": config.model_dump(mode="json", exclude={"data", "out", "features", "terms", "init"}) | start,
         "terms": config.terms,
         "data_sha256": manifest_hash(task.files, config.data),
         "code_sha256": code_hash(),
