@@ -24,7 +24,7 @@ class Architecture:
     build: Callable[[Any, int], "nn.Module"] | None
     remembers: bool = False  # forward (x, previous mask) → (logits, those without a memory), instead of x → logits
     step: int = 16  # input sides are multiples of this
-    least: int = 32  # and no shorter than this
+    least: Callable[[Any], int] = lambda _: 32  # and no shorter than this
     fixed: bool = False  # takes its own input sizes only, whatever the picture's aspect
     single: bool = False  # can only tell one class from the rest
     # Of those that OpenVINO runs without torch: every tensor by the configuration, and the mask by the normalised
@@ -56,6 +56,11 @@ def deconvnet(config: DeconvConfig, outputs: int) -> "nn.Module":
     return DeconvNet(config, outputs)
 
 
+def deconvnet_least(config: DeconvConfig) -> int:
+    """Its fully connected layers see 7×7 points of 32 pixels each."""
+    return 224 if config.fc else 32
+
+
 def torchvision(name: str, config: TorchvisionConfig, outputs: int) -> "nn.Module":
     """The network that torchvision has under that name, without its auxiliary head. Nothing is downloaded."""
     from segnet.deeplab import Torchvision
@@ -75,7 +80,7 @@ ARCHITECTURES = {
     "selfie": Architecture(
         SelfieConfig, selfie, remembers=True, single=True, shapes=selfie_graph.shapes, graph=selfie_graph.mask
     ),
-    "deconvnet": Architecture(DeconvConfig, deconvnet, step=32, least=224, fixed=True),
+    "deconvnet": Architecture(DeconvConfig, deconvnet, step=32, least=deconvnet_least, fixed=True),
     **{name: Architecture(TorchvisionConfig, partial(torchvision, name)) for name in TORCHVISION},
     "openvino": Architecture(OpenVinoConfig, None, step=1, fixed=True, shapes=listed),
 }

@@ -49,7 +49,13 @@ class DeconvConfig:
     """Everything that is needed to build a DeconvNet again; it travels inside the weights file."""
 
     width: Annotated[float, Field(ge=1 / 64, le=1)] = 1.0  # share of the paper's channels, in every block
-    fc: Annotated[int, Field(ge=1, le=4096)] = 4096  # channels of the fully connected layers
+    fc: Annotated[int, Field(ge=0, le=4096)] = 4096  # channels of the fully connected layers; 0: there are none
+    up: Annotated[float, Field(ge=1 / 64, le=1)] | None = None  # the same share on the way up; None: as on the way down
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a way up for which there are not enough switches."""
+        if self.up is not None and self.up > self.width:
+            raise ValueError(f"the way up ({self.up:g}) can't be wider than the way down ({self.width:g})")
 
 
 @dataclass(frozen=True)

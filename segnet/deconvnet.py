@@ -2,8 +2,9 @@
 single point, its mirror image back up, and the switches of each max pooling to say where a value on the way up belongs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor, nn
 
 from segnet.configs import DeconvConfig
@@ -17,44 +18,76 @@ BOTTOM = 7  # side of what is left of 224 pixels after five poolings; fc6 sees a
 
 class DeconvNet(nn.Module):
     """The paper's network, convolutional throughout: fc6 is a 7×7 convolution without padding, and its mirror a 7×7
-    deconvolution, so that 224×224 becomes one point and 224 again; every 32 pixels more are one point more.
+    deconvolution, so that 224×224 becomes one point and 224 again; every 32 pixels more are one point more. Without
+    fully connected layers a 1×1 convolution is in their place, and 7×7 stays 7×7 (as in SegNet, Badrinarayanan et al.
+    2015, §3).
+
+    The way up may be narrower than the way down: each of its unpoolings then takes the switches of the first channels.
     """
 
     def __init__(self, config: DeconvConfig, classes: int) -> None:
         super().__init__()
-        self.config = config
-        down = [[scaled(channels, config) for channels in block] for block in DOWN]
-        up = [[scaled(channels, config) for channels in block] for block in UP]
+        self.config, self.frozen = config, 0
+        share = config.width if config.up is None else config.up
+        down = [[scaled(channels, config.width) for channels in block] for block in DOWN]
+        up = [[scaled(channels, share) for channels in block] for block in UP]
         inputs = [3, *(block[-1] for block in down)]
         self.down = nn.ModuleList(row(nn.Conv2d, *pair) for pair in zip(inputs, down, strict=False))
         self.pool = nn.MaxPool2d(2, return_indices=True)
-        self.fc6 = layer(nn.Conv2d, inputs[-1], config.fc, BOTTOM)
-        self.fc7 = layer(nn.Conv2d, config.fc, config.fc, 1)
-        self.fc6_deconv = layer(nn.ConvTranspose2d, config.fc, inputs[-1], BOTTOM)
+        deepest, first = inputs[-1], up[0][0]
+        if config.fc:
+            self.fc6 = layer(nn.Conv2d, deepest, config.fc, BOTTOM)
+            self.fc7 = layer(nn.Conv2d, config.fc, config.fc, 1)
+            self.fc6_deconv = layer(nn.ConvTranspose2d, config.fc, first, BOTTOM)
+        else:
+            self.bottom = layer(nn.Conv2d, deepest, first, 1)
         self.unpool = nn.MaxUnpool2d(2)
-        inputs = [inputs[-1], *(block[-1] for block in up)]
+        inputs = [first, *(block[-1] for block in up)]
         self.up = nn.ModuleList(row(nn.ConvTranspose2d, *pair) for pair in zip(inputs, up, strict=False))
+        self.unpooled = inputs[-2::-1]  # channels of each pooling, from the first on, whose switches the way up takes
         self.score = nn.Conv2d(inputs[-1], classes, kernel_size=1)
         self.apply(initialise)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Float (N, 3, H, W), RGB, normalised as the weights file says, H and W 224 or 32 more, any number of times
-        → logits, float (N, classes, H, W).
+    def freeze(self, blocks: int) -> None:
+        """Keep the first `blocks` blocks on the way down from learning, and their batch norms to their own statistics,
+        also in training mode.
         """
-        switches = []
-        for block in self.down:
-            x, where = self.pool(block(x))
-            switches.append(where)
-        x = self.fc6_deconv(self.fc7(self.fc6(x)))
-        for block in self.up:
-            x = block(self.unpool(x, switches.pop()))
+        self.frozen = blocks
+        self.down[:blocks].requires_grad_(False)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> "DeconvNet":
+        """As any module's, but for the blocks that are frozen."""
+        super().train(mode)
+        self.down[: self.frozen].eval()
+        return self
+
+    def forward(self, x: Tensor, switches: Sequence[Tensor] = ()) -> Tensor:
+        """Float (N, 3, H, W), RGB, normalised as the weights file says, H and W 224 or 32 more, any number of times
+        → logits, float (N, classes, H, W). With the switches of the first blocks, `x` is what these made of it.
+        """
+        x, switches = self.encode(x, len(self.down), switches)
+        x = self.fc6_deconv(self.fc7(self.fc6(x))) if self.config.fc else self.bottom(x)
+        for block, where in zip(self.up, reversed(switches), strict=True):
+            x = block(self.unpool(x, where))
         logits: Tensor = self.score(x)
         return logits
 
+    def encode(self, x: Tensor, blocks: int, switches: Sequence[Tensor] = ()) -> tuple[Tensor, list[Tensor]]:
+        """What the first `blocks` blocks on the way down make of `x`, and the switches of their poolings, int64
+        (N, C, h, w), as many channels as the way up needs. As for forward, the blocks whose switches are given are
+        already done.
+        """
+        found = list(switches)
+        for block, needed in list(zip(self.down, self.unpooled, strict=True))[len(found) : blocks]:
+            x, where = self.pool(block(x))
+            found.append(where[:, :needed])
+        return x, found
 
-def scaled(channels: int, config: DeconvConfig) -> int:
-    """The paper's channels at the width of `config`."""
-    return max(1, round(channels * config.width))
+
+def scaled(channels: int, share: float) -> int:
+    """That share of the paper's channels."""
+    return max(1, round(channels * share))
 
 
 def layer(
@@ -119,3 +152,23 @@ def from_vgg16_bn(network: DeconvNet, state: Mapping[str, Tensor]) -> dict[str, 
             raise ValueError(f"this is not the state dict of torchvision's vgg16_bn: nothing in it fits {name}")
         new[name] = found.reshape(tensor.shape)
     return new
+
+
+def load_vgg16(network: DeconvNet, convolutions: Sequence[tuple[Tensor, Tensor]]) -> None:
+    """Begin with a VGG-16 without batch norm: its thirteen convolutions, kernels (out, in, 3, 3) and biases from the
+    top down, for pictures normalised with ImageNet's mean and deviation. The batch norms behind them change nothing as
+    long as they are not trained, that is, in frozen blocks. Raises ValueError, and changes nothing, where the shapes
+    differ.
+    """
+    layers = [part for part in network.down.modules() if isinstance(part, nn.Conv2d)]
+    norms = [part for part in network.down.modules() if isinstance(part, nn.BatchNorm2d)]
+    wanted = [(part.weight.shape, part.weight.shape[:1]) for part in layers]
+    if [(kernels.shape, biases.shape) for kernels, biases in convolutions] != wanted:
+        raise ValueError(f"these are not VGG-16's convolutions for a DeconvNet of width {network.config.width:g}")
+    with torch.no_grad():
+        for convolution, norm, (kernels, biases) in zip(layers, norms, convolutions, strict=True):
+            assert convolution.bias is not None and norm.running_var is not None and norm.running_mean is not None
+            convolution.weight.copy_(kernels)
+            convolution.bias.copy_(biases)
+            norm.weight.copy_((norm.running_var + norm.eps).sqrt())
+            norm.bias.copy_(norm.running_mean)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from importlib import import_module
 from importlib.util import find_spec
 
-EXTRAS = {"cuda": ("torch", "torchvision"), "train": ("torch", "torchvision", "matplotlib")}
+EXTRAS = {"cuda": ("torch", "torchvision"), "train": ("torch", "torchvision", "matplotlib", "h5py")}
 
 
 def install(extra: str) -> str:

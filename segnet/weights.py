@@ -197,7 +197,7 @@ def described(path: Path, text: str) -> WeightsInfo:
         raise nonsense(path, "classes: one is named twice")
     if architecture.single and len(info.classes) > 1:
         raise nonsense(path, f"classes: {info.architecture} can tell only person from the rest")
-    step, least = architecture.step, architecture.least
+    step, least = architecture.step, architecture.least(config)
     for width, height in info.input_sizes:
         if width % step or height % step or min(width, height) < least:
             takes = f"multiples of {step} from {least} up, which {info.architecture} takes"

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from torchvision.models import vgg13_bn, vgg16, vgg16_bn
 
 from segnet.configs import DeconvConfig
-from segnet.deconvnet import DeconvNet, from_vgg16_bn, load_vgg16_bn
+from segnet.deconvnet import DeconvNet, from_vgg16_bn, load_vgg16, load_vgg16_bn
 from segnet.proposals import SMALLEST, Box, cut, enlarged, loudest, segment, windows
 
 TINY = DeconvConfig(width=1 / 32, fc=16)
@@ -137,7 +137,81 @@ def test_no_layers_signal_fades_or_explodes_at_first(tiny):
     assert all(0.05 < value < 5 for value in spread)
 
 
-# ImageNet's VGG-16
+# A way up of its own width, no fully connected layers, frozen blocks
+
+SMALL = DeconvConfig(width=1 / 16, fc=0, up=1 / 32)
+
+
+@pytest.fixture
+def small():
+    """A network whose way up has half the channels of its way down, and nothing between the two."""
+    torch.manual_seed(0)
+    return DeconvNet(SMALL, classes=3)
+
+
+@pytest.mark.parametrize("height, width", [(32, 32), (160, 96)])
+def test_without_fully_connected_layers_any_32s_have_scores_of_their_own_size(small, height, width):
+    with torch.inference_mode():
+        assert small.eval()(torch.zeros(1, 3, height, width)).shape == (1, 3, height, width)
+
+
+def test_a_narrow_way_up_takes_the_switches_of_the_first_channels(small):
+    x, unpooled = torch.randn(1, 3, 64, 64), []
+    small.unpool.register_forward_hook(lambda module, inputs, output: unpooled.append(inputs[1]))
+    with torch.inference_mode():
+        small.eval()(x)
+        seen = x
+        for block, taken in zip(small.down, reversed(unpooled), strict=True):
+            seen, switches = F.max_pool2d(block(seen), 2, return_indices=True)
+            assert 0 < taken.shape[1] < switches.shape[1]
+            assert torch.equal(taken, switches[:, : taken.shape[1]])
+
+
+def test_a_way_up_that_lacks_switches_is_refused():
+    with pytest.raises(ValueError, match=r"the way up \(0\.5\) can't be wider than the way down \(0\.25\)"):
+        DeconvConfig(width=0.25, up=0.5)
+
+
+@pytest.mark.parametrize("blocks", [1, 4, 5])
+def test_beginning_halfway_gives_what_the_whole_way_gives(small, blocks):
+    x = torch.randn(2, 3, 64, 64)
+    with torch.inference_mode():
+        whole = small.eval()(x)
+        assert torch.equal(small(*small.encode(x, blocks)), whole)
+
+
+def test_frozen_blocks_learn_nothing_and_the_others_do(small):
+    small.freeze(2)
+    before = {name: tensor.clone() for name, tensor in small.state_dict().items()}
+    optimiser = torch.optim.AdamW(small.parameters(), lr=0.1, weight_decay=0.1)
+    small.train()(torch.randn(2, 3, 64, 64)).square().mean().backward()
+    optimiser.step()
+    after = small.state_dict()
+    same = {name for name in before if torch.equal(before[name], after[name])}
+    assert same == {name for name in before if name.startswith(("down.0.", "down.1."))}
+
+
+# VGG-16
+
+
+def test_a_vgg_without_batch_norm_is_the_encoder_as_it_was():
+    torch.manual_seed(0)
+    vgg = vgg16(init_weights=False).features.eval()
+    network = DeconvNet(DeconvConfig(fc=0, up=1 / 64), classes=2)
+    load_vgg16(network, [(part.weight, part.bias) for part in vgg if isinstance(part, nn.Conv2d)])
+    network.freeze(5)
+    x = torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        values, _ = network.train().encode(x, 5)
+        assert torch.allclose(values, vgg(x), rtol=1e-3, atol=1e-5)
+
+
+def test_the_convolutions_of_another_width_are_not_its_own(small):
+    with pytest.raises(ValueError, match=r"not VGG-16's convolutions for a DeconvNet of width 0\.0625"):
+        load_vgg16(small, [(torch.zeros(64, 3, 3, 3), torch.zeros(64))] * 13)
+
+
+# ImageNet's, with batch norm
 
 
 def unlike(state):

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from training.data.pictures import VOID, Pixels
-from training.data.voc_data import VocSet
+from training.data.voc_data import VocPicture, VocSet
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels; right and bottom lie outside
 Stage = Literal["whole", "objects", "proposals"]
@@ -50,8 +50,10 @@ class VocBatches(Dataset[tuple[Tensor, Tensor]]):
         anneal: float = 0.4,
         rank: int = 0,
         world: int = 1,
+        views: int = 0,
     ) -> None:
-        self.stage, self.size, self.anneal = stage, size, anneal
+        """With `views`, each picture has so many parts from which all that is drawn of it is taken."""
+        self.stage, self.size, self.anneal, self.views = stage, size, anneal, views
         self.batch, self.steps, self.seed = batch, steps, seed
         self.places = range(rank, batch, world)
         self.pictures = [picture for one, _ in sets for picture in one.pictures]
@@ -73,6 +75,21 @@ class VocBatches(Dataset[tuple[Tensor, Tensor]]):
         rng = np.random.default_rng((self.seed, step, place))
         picture = self.pictures[rng.choice(len(self.pictures), p=self.chances)]
         far = min(1.0, step / (self.anneal * self.steps)) if self.anneal else 1.0
+        return self.part(picture, far, rng)
+
+    def view(self, step: int, place: int) -> tuple[str, Pixels, Pixels]:
+        """A name, picture and labels for one place in one batch: one of the picture's views, of which the last is as
+        the stage's crops at the end of a run, the first, of several, as at their start.
+        """
+        rng = np.random.default_rng((self.seed, step, place))
+        number, view = int(rng.choice(len(self.pictures), p=self.chances)), int(rng.integers(self.views))
+        picture = self.pictures[number]
+        far = view / (self.views - 1) if self.views > 1 else 1.0
+        image, labels = self.part(picture, far, np.random.default_rng((self.seed, number, view)))
+        return f"{picture.name}-{view}-{self.views}", image, labels
+
+    def part(self, picture: VocPicture, far: float, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
+        """A part of the picture, uint8 (H, W, 3), and its labels, uint8 (H, W); `far` as for choose_crop."""
         labels = picture.labels()
         box, labels = choose_crop(self.stage, labels, picture.instances(), far, rng)
         image, labels = cut_out(picture.image(), labels, box, self.size)

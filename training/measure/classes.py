@@ -1,5 +1,7 @@
 """Measuring networks that tell classes apart, on sets in VOC's layout."""
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 import torch
@@ -15,25 +17,38 @@ from training.data.pictures import Pixels
 from training.data.voc_data import VocPicture, VocSet
 from training.measure.metrics import ClassConfusion
 
+Look = Callable[[str, Pixels], Tensor]  # (name, picture at the network's size) → logits, float (1, classes, h, w)
+
 
 @torch.no_grad()
 def evaluate_classes(
-    network: nn.Module | ClassScores, info: WeightsInfo, one: VocSet, *, proposals: bool = False
+    network: nn.Module | ClassScores,
+    info: WeightsInfo,
+    one: VocSet,
+    *,
+    proposals: bool = False,
+    look: Look | None = None,
 ) -> ClassConfusion:
-    """Count a set: each pixel's likeliest class at the picture's own size."""
+    """Count a set: each pixel's likeliest class at the picture's own size. `look` as for predict_classes."""
     confusion = ClassConfusion(info.classes)
     for picture in one.pictures:
-        predicted = predict_classes(network, info, picture, proposals=proposals)
+        predicted = predict_classes(network, info, picture, proposals=proposals, look=look)
         confusion.add(torch.from_numpy(predicted), torch.from_numpy(picture.labels()))
     return confusion
 
 
 @torch.no_grad()
 def predict_classes(
-    network: nn.Module | ClassScores, info: WeightsInfo, picture: VocPicture, *, proposals: bool = False
+    network: nn.Module | ClassScores,
+    info: WeightsInfo,
+    picture: VocPicture,
+    *,
+    proposals: bool = False,
+    look: Look | None = None,
 ) -> Pixels:
     """Each pixel's likeliest class, uint8 (H, W), at the picture's own size: from one pass over the whole picture at
-    the network's size, or, with `proposals`, from a pass over each of many crops.
+    the network's size, or, with `proposals`, from a pass over each of many crops. `look` makes the logits of that one
+    pass, if not the network alone.
     """
     image = picture.image()
     height, width = image.shape[:2]
@@ -46,7 +61,7 @@ def predict_classes(
         whole = normalised(image, info).to(device)
         scores = segment(network, whole, windows(width, height), side=info.input_sizes[0][0])[None]
     else:
-        scores = network(prepared(image, info).to(device))
+        scores = look(picture.name, brought(image, info)) if look else network(prepared(image, info).to(device))
     network.train(training)
     return likeliest(scores, (height, width))
 
@@ -67,6 +82,11 @@ def normalised(image: Pixels, info: WeightsInfo) -> Tensor:
 
 def prepared(image: Pixels, info: WeightsInfo) -> Tensor:
     """A picture, uint8 (H, W, 3) RGB, as the network takes it: float (1, 3, h, w), normalised."""
+    return normalised(brought(image, info), info)[None].contiguous(memory_format=torch.channels_last)
+
+
+def brought(image: Pixels, info: WeightsInfo) -> Pixels:
+    """A picture, uint8 (H, W, 3) RGB, brought to the network's size."""
     size = info.input_sizes[0]
     if not ARCHITECTURES[info.architecture].fixed:
         size = input_size(image.shape[1], image.shape[0], size)

@@ -44,9 +44,28 @@ class TrainConfig(BaseModel):
         None, description="weights file to start from, as for fine-tuning; default: random weights"
     )
     width: float = Field(1.0, gt=0, le=1, description="deconvnet: share of the paper's channels")
-    fc: Positive = Field(4096, description="deconvnet: channels of its two fully connected layers")
-    vgg: Path | None = Field(None, description="deconvnet: torchvision's vgg16_bn .pth to start the encoder from")
-    input_size: tuple[Positive, Positive] = Field((320, 192), description="torchvision's networks: width and height")
+    fc: int = Field(4096, ge=0, le=4096, description="deconvnet: channels of its fully connected layers; 0: none")
+    up: float | None = Field(
+        None, gt=0, le=1, description="deconvnet: share of the paper's channels on the way up; default: as --width"
+    )
+    vgg: Path | None = Field(
+        None, description="deconvnet: torchvision's vgg16_bn .pth or HED's weights .h5 to start the encoder from"
+    )
+    frozen: int = Field(
+        0, ge=0, le=5, description="deconvnet: blocks of the encoder, from the first on, that stay as they start"
+    )
+    views: int = Field(
+        0,
+        ge=0,
+        description="deconvnet with frozen blocks: draw from so many fixed parts of each picture, and compute what "
+        "these blocks make of them only once; 0: from ever new parts",
+    )
+    features: Path | None = Field(
+        None, description="with --views: folder that keeps what was computed, for other runs too; default: in --out"
+    )
+    input_size: tuple[Positive, Positive] | None = Field(
+        None, description="21 classes: width and height; default: 224 224 for the deconvnet, 320 192 for others"
+    )
     stage: Literal["whole", "objects", "proposals"] = Field(
         "whole", description="21 classes: whole pictures, or the two stages of Noh et al. 2015"
     )
@@ -79,7 +98,7 @@ class TrainConfig(BaseModel):
         None, ge=0, le=1, description="people: share of the pictures that are empty rooms; default: the style's"
     )
     precision: Literal["bf16", "f32"] = Field(
-        "f32", description="people: type of the network's layers; bf16 is faster only on devices with hardware for it"
+        "f32", description="type of the network's layers; bf16 is faster only on devices with hardware for it"
     )
     seed: int = Field(0, ge=0, description="of weights, order and augmentation")
     threads: Positive = Field(1, description="CPU threads of the network; workers come on top")

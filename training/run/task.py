@@ -20,14 +20,15 @@ class Task:
 
     info: WeightsInfo
     """Architecture and its config, classes, input sizes, mean and std of what is trained."""
-    batches: Dataset[tuple[Tensor, Tensor]]
+    batches: Dataset[Any]
     """Item `step` is batch number `step`, in a run of several processes this one's share of it, and a pure function of
-    (data, seed, step): pictures uint8 (N, 3, H, W) RGB and labels uint8 (N, 1, H, W)."""
+    (data, seed, step): pictures uint8 (N, 3, H, W) RGB, or what frozen blocks made of them (features.Halfway), and
+    labels uint8 (N, 1, H, W)."""
     files: list[Path]
     """Everything that was read, for the manifest's hash."""
-    loss: Callable[[nn.Module, Tensor, Tensor, torch.Generator], dict[str, Tensor]]
-    """(network, normalised pictures float (N, 3, H, W), labels uint8 (N, 1, H, W), generator) → named parts and their
-    "total". Runs the network inside torch.autocast(device, bfloat16)."""
+    loss: Callable[[nn.Module, Any, Tensor, torch.Generator], dict[str, Tensor]]
+    """(network, normalised pictures float (N, 3, H, W) or a Halfway, labels uint8 (N, 1, H, W), generator) → named
+    parts and their "total". Runs the network in the run's precision."""
     measure: Callable[[nn.Module], Report]
     """Called with the averaged network."""
     choose: Callable[[Report], float]

@@ -27,11 +27,12 @@ from training.errors import DataError
 from training.measure.plots import plot_curves
 from training.run.checkpoint import resume, save_checkpoint
 from training.run.config import TrainConfig
+from training.run.features import Halfway
 from training.run.group import Group, join
 from training.run.journal import collapse, events, keep_rows, summary, write_row
 from training.run.person import NEW, person_task
 from training.run.task import Task
-from training.run.voc import start_from_vgg, voc_task
+from training.run.voc import freeze, start_from_vgg, voc_task
 
 LOOK = 50  # steps between looks at the loss: each look waits for the GPU
 
@@ -202,6 +203,8 @@ def prepare(config: TrainConfig, group: Group) -> tuple[Task, nn.Module, dict[st
     network = made[0] if made else build(task.info)
     if config.vgg:
         start_from_vgg(network, config.vgg)
+    if config.frozen or config.views:
+        task = freeze(task, network, config)
     before = {"started_from": {"sha256": digest(made[0].state_dict()), "training": made[1].training}} if made else {}
     return task, network, before
 
@@ -212,7 +215,7 @@ def identity(config: TrainConfig, task: Task) -> dict[str, Any]:
     """
     start = {"init": manifest_hash([config.init], config.init.parent) if config.init else None}
     return {
-        "settings": config.model_dump(mode="json", exclude={"data", "out", "terms", "init"}) | start,
+        "settings": config.model_dump(mode="json", exclude={"data", "out", "features", "terms", "init"}) | start,
         "terms": config.terms,
         "data_sha256": manifest_hash(task.files, config.data),
         "code_sha256": code_hash(),
@@ -252,17 +255,19 @@ def interruption() -> Iterator[Callable[[], bool]]:
 def train_step(
     network: nn.Module,
     task: Task,
-    images: Tensor,
+    images: Tensor | Halfway,
     labels: Tensor,
     optimiser: torch.optim.Optimizer,
     generator: torch.Generator,
 ) -> dict[str, Tensor]:
-    """One step on uint8 (N, 3, H, W) pictures and (N, 1, H, W) labels; the parts of the loss, and the norm of its
-    gradient before that was clipped.
+    """One step on uint8 (N, 3, H, W) pictures, or what frozen blocks made of them, and (N, 1, H, W) labels; the parts
+    of the loss, and the norm of its gradient before that was clipped.
     """
     network.train()
-    mean, std = (colour(values, images.device) for values in (task.info.mean, task.info.std))
-    x = ((images.float() / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
+    x: Tensor | Halfway = images
+    if isinstance(images, Tensor):
+        mean, std = (colour(values, images.device) for values in (task.info.mean, task.info.std))
+        x = ((images.float() / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
     parts = task.loss(network, x, labels, generator)
     optimiser.zero_grad(set_to_none=True)
     parts["total"].backward()  # type: ignore[no-untyped-call]

@@ -82,7 +82,7 @@ def test_a_set_of_one_picture_is_learnt(folder):
     assert report["iou_dog"] > 0.8
 
 
-@pytest.mark.parametrize("name", ["deconvnet", "deconvnet-stage1", "deconvnet-stage2", "deeplabv3"])
+@pytest.mark.parametrize("name", ["deconvnet", "deconvnet-cpu", "deconvnet-stage1", "deconvnet-stage2", "deeplabv3"])
 def test_the_recipes_are_settings_of_a_run(name, tmp_path):
     recipe = Path(voc.__file__).parents[1] / "recipes" / f"{name}.toml"
     made = TrainConfig(data=tmp_path, **read_recipe(recipe))
