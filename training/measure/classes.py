@@ -90,7 +90,7 @@ def brought(image: Pixels, info: WeightsInfo) -> Pixels:
     size = info.input_sizes[0]
     if not ARCHITECTURES[info.architecture].fixed:
         size = input_size(image.shape[1], image.shape[0], size)
-    return normalised(resized(image, size), info)[None].contiguous(memory_format=torch.channels_last)
+    return resized(image, size)
 
 
 def resized(image: Pixels, size: tuple[int, int]) -> Pixels:
