@@ -4,7 +4,6 @@ sound.
 
 import errno
 import os
-import select
 import stat
 import subprocess
 import sys
@@ -21,86 +20,15 @@ from segnet import graph as conversion
 from segnet.classes import ClassError
 from segnet.configs import DeconvConfig
 from segnet.engines import EngineError
-from segnet.graph import by_child, file_sha256, graph, graph_of, key, make, serialized
-from segnet.inference import Segmenter, load_segmenter
-from segnet.weights import DEFAULT, WeightsError, build, load_weights, read_info, save_weights
+from segnet.graph import file_sha256, graph, graph_of, key, make, serialized
+from segnet.inference import Segmenter
+from segnet.weights import DEFAULT, WeightsError, build, read_info, save_weights
+from tests.helpers.graphs import SIZE, entries, folder, no_child, openvino, order, picture, plain, temporary, weights  # noqa: F401
 from tests.segnet.test_weights import DECONV
 
 ROOT = Path(__file__).parents[2]
 NAME, OTHER = "a" * 64, "b" * 64
 CONTENT = np.arange(1000).astype(np.uint8)
-SIZE = (224, 224)
-
-
-@pytest.fixture(autouse=True)
-def temporary(tmp_path, monkeypatch):
-    """Where temporary files go: nothing may be left there. And a cache for each test."""
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("TMPDIR", str(folder))
-    monkeypatch.setattr(conversion, "SHARED", folder)
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    yield folder
-    assert not list(folder.iterdir())
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Where the cache is."""
-    return tmp_path / "cache" / "segblur" / "openvino"
-
-
-@pytest.fixture
-def weights(tmp_path):
-    """A small file of weights that only torch can convert, and quickly."""
-    path = tmp_path / "small.safetensors"
-    save_weights(path, build(DECONV).state_dict(), DECONV)
-    return path
-
-
-@pytest.fixture
-def no_child(monkeypatch):
-    """From here on a child would be an error."""
-    monkeypatch.setattr(conversion, "CHILD", ("false",))
-
-
-def child(monkeypatch, code):
-    """Let this code be the child; its arguments are the same."""
-    monkeypatch.setattr(conversion, "CHILD", (sys.executable, "-c", code))
-
-
-def acting(body):
-    """Code for a child that is the real one, but for what it makes."""
-    return f"""
-import os, signal, sys, time
-from segnet import graph as conversion
-def make(*order):
-    {body}
-conversion.make = make
-sys.exit(conversion.main())
-"""
-
-
-def order(path, keep=("person",)):
-    return path, file_sha256(path), keep
-
-
-def entries(folder):
-    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
-
-
-def picture(size=SIZE):
-    return np.random.default_rng(1).integers(0, 256, (*size[::-1], 3)).astype(np.uint8)
-
-
-def openvino(path, keep=("person",)):
-    return load_segmenter(path, engine="openvino", device="cpu", keep=keep)
-
-
-def plain(path, keep=("person",)):
-    """The same without a cache and without a child."""
-    return Segmenter(*load_weights(path), engine="openvino", device="cpu", keep=keep)
 
 
 def test_a_graph_that_a_child_made_gives_the_same_masks_and_is_used_again_without_a_child(
@@ -296,109 +224,6 @@ def test_whatever_may_change_the_graph_changes_its_name(monkeypatch):
     names.add(key("0", ("person",)))
     assert len(names) == 8
     assert all(cache.NAME.fullmatch(name) for name in names)
-
-
-@pytest.mark.parametrize("kind", [WeightsError, EngineError, ClassError])
-def test_what_the_child_finds_is_told_in_its_words(weights, folder, monkeypatch, kind):
-    chatter = "print('noise', flush=True); os.write(1, b'noise')"
-    child(monkeypatch, acting(f"{chatter}; raise conversion.{kind.__name__}('größer × ' + repr(order[2:]))"))
-    with pytest.raises(kind) as caught:
-        graph_of(*order(weights, keep=("person", "--cat")))
-    assert str(caught.value) == "größer × (['person', '--cat'],)"
-    assert entries(folder) == []
-
-
-def test_numbers_that_are_none_are_found_by_the_child(tmp_path, folder):
-    tensors = build(DECONV).state_dict()
-    tensors |= {name: tensor.clamp(-1, 1) * 3e38 for name, tensor in tensors.items() if tensor.is_floating_point()}
-    path = tmp_path / "big.safetensors"
-    save_weights(path, tensors, DECONV)
-    with pytest.raises(WeightsError, match=r"^the network in \S*big\.safetensors gives numbers that are not"):
-        openvino(path)
-    assert entries(folder) == []
-
-
-def test_what_openvino_makes_of_the_graph_is_looked_at_too(weights, monkeypatch):
-    monkeypatch.setattr("segnet.inference.gives_numbers", lambda *_: False)
-    with pytest.raises(WeightsError, match="not finite"):
-        openvino(weights)
-
-
-@pytest.mark.parametrize(
-    ("code", "says"),
-    [
-        ("import os; os.abort()", "was ended by SIGABRT; try again, or use torch"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "was ended by SIGSEGV;"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "SIGKILL, perhaps for want of memory;"),
-        ("raise MemoryError", "ended with code 1;"),
-        ("", "OpenVINO can't read what was made of"),
-        ("import os, sys; os.write(int(sys.argv[2]), b'garbage' * 99)", "OpenVINO can't read what was made of"),
-        ("import os, sys; os.write(int(sys.argv[2]), bytes(8) + b'garbage')", "OpenVINO can't read what was made"),
-    ],
-)
-def test_a_child_that_fails_is_a_sentence_and_leaves_nothing(weights, folder, monkeypatch, code, says):
-    child(monkeypatch, code)
-    open_files = len([*Path("/proc/self/fd").iterdir()])
-    with pytest.raises(EngineError, match=says) as caught:
-        graph_of(*order(weights))
-    assert str(weights) in str(caught.value)
-    assert "\n" not in str(caught.value)
-    assert entries(folder) == []
-    assert len([*Path("/proc/self/fd").iterdir()]) == open_files
-
-
-def children():
-    return {pid for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()}
-
-
-def test_a_child_that_hangs_is_ended(weights, folder, monkeypatch):
-    monkeypatch.setattr(conversion, "CHILD", ("sh", "-c", "exec sleep 999"))
-    monkeypatch.setattr(conversion, "LIMIT", 0.5)
-    before = children()
-    with pytest.raises(EngineError, match=r"took more than 0\.5 seconds; try again, or use torch"):
-        graph_of(*order(weights))
-    assert children() == before
-    assert entries(folder) == []
-
-
-def test_a_child_that_can_not_be_started_is_a_sentence(weights, monkeypatch):
-    monkeypatch.setattr(conversion, "CHILD", ("/nowhere/python",))
-    with pytest.raises(EngineError, match=r"can't be made ready for OpenVINO \(No such file"):
-        by_child(*order(weights))
-
-
-@pytest.mark.parametrize("frames", [True, False])
-def test_a_child_is_nice_where_frames_are_shown_meanwhile_and_ends_with_the_one_that_asked(weights, tmp_path, frames):
-    begun = tmp_path / "begun"
-    os.mkfifo(begun)
-    code = acting(f"open({str(begun)!r}, 'w').write(f'{{os.getpid()}} {{os.nice(0)}}'); time.sleep(999)")
-    asks = f"""
-import sys, threading
-from pathlib import Path
-from segnet import graph as conversion
-conversion.CHILD = (sys.executable, "-c", {code!r})
-def ask():
-    conversion.by_child(Path({str(weights)!r}), "0", ("person",))
-threading.Thread(target=ask).start() if {frames} else ask()
-"""
-    parent = subprocess.Popen([sys.executable, "-c", asks], cwd=ROOT)
-    try:
-        pid, nice = map(int, begun.read_text().split())
-        assert nice == min(19, os.nice(0) + frames * conversion.NICE)
-        watched = os.pidfd_open(pid)
-    finally:
-        parent.kill()
-        parent.wait()
-    assert select.select([watched], [], [], 60)[0]
-    os.close(watched)
-
-
-def test_a_child_whose_parent_is_gone_already_makes_nothing(weights):
-    result = os.memfd_create("result")
-    called = [*conversion.CHILD, "1", str(result), "0", str(weights), file_sha256(weights), "person"]
-    assert subprocess.run(called, pass_fds=[result], cwd=ROOT, check=False).returncode == 1
-    assert os.fstat(result).st_size == 0
-    os.close(result)
 
 
 def test_weights_that_change_while_they_are_read_are_refused(weights):

@@ -135,3 +135,15 @@ def test_of_the_shipped_network_a_wrong_past_is_gone_in_a_few_frames():
         for _ in range(8):
             mask = torch.sigmoid(network(x, mask)[0])
     assert float(mask[..., 45:95, 85:155].mean()) < 0.3
+
+
+def test_folding_batch_norm_changes_nothing():
+    network = LightNet(LightConfig()).eval()
+    for norm in (module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)):
+        norm.running_mean.normal_()
+        norm.running_var.uniform_(0.5, 2.0)
+    x = torch.randn(1, 3, 96, 160)
+    previous = torch.rand(1, 1, 96, 160)
+    with torch.inference_mode():
+        for plain, folded in zip(network(x, previous), fused(copy.deepcopy(network))(x, previous), strict=True):
+            assert torch.allclose(plain, folded, atol=2e-4)

@@ -7,7 +7,6 @@ import resource
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -18,8 +17,7 @@ from safetensors.torch import save_file
 from segnet import weights
 from segnet.classes import VOC_CLASSES
 from segnet.configs import DeconvConfig, LightConfig, TorchvisionConfig
-from segnet.inference import Segmenter, input_size, load_segmenter
-from segnet.light import LightNet, fused
+from segnet.inference import load_segmenter
 from segnet.selfie import SelfieNet
 from segnet.weights import DEFAULT, WeightsError, WeightsInfo, build, load_weights, read_info, save_weights
 from training.measure.card import figures
@@ -383,44 +381,3 @@ def test_the_shipped_file_is_small_and_says_what_it_is():
 
 def test_the_card_has_the_figures_of_the_file():
     assert figures(DEFAULT) in (DEFAULT.parent / "CARD.md").read_text()
-
-
-def test_folding_batch_norm_changes_nothing():
-    network = LightNet(LightConfig()).eval()
-    for norm in (module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)):
-        norm.running_mean.normal_()
-        norm.running_var.uniform_(0.5, 2.0)
-    x = torch.randn(1, 3, 96, 160)
-    previous = torch.rand(1, 1, 96, 160)
-    with torch.inference_mode():
-        for plain, folded in zip(network(x, previous), fused(copy.deepcopy(network))(x, previous), strict=True):
-            assert torch.allclose(plain, folded, atol=2e-4)
-
-
-@pytest.mark.parametrize("size", [(256, 144), (224, 160), (160, 224), (16, 16), (512, 144), (128, 288)])
-def test_the_network_takes_every_multiple_of_sixteen(segmenter, size):
-    mask = segmenter(np.zeros((size[1], size[0], 3), np.uint8))
-    assert (mask.shape, mask.dtype) == (size[::-1], np.float32)
-    assert 0.0 <= mask.min() <= mask.max() <= 1.0
-
-
-@given(st.integers(16, 10_000), st.integers(16, 10_000))
-def test_every_picture_has_a_network_size_of_about_the_same_area_and_aspect(width, height):
-    w, h = input_size(width, height)
-    assert w % 16 == h % 16 == 0
-    assert 0.8 < w * h / (256 * 144) < 1.25
-    assert 0.8 < (w / h) / min(4.0, max(0.25, width / height)) < 1.25
-
-
-def test_common_webcams_have_the_sizes_that_training_used():
-    assert input_size(1280, 720) == input_size(1920, 1080) == (256, 144)
-    assert input_size(640, 480) == (224, 160)
-
-
-def test_a_segmenter_gives_the_same_mask_for_the_same_picture_and_keeps_nothing(segmenter):
-    rng = np.random.default_rng(0)
-    one, other = (rng.integers(0, 256, (144, 256, 3)).astype(np.uint8) for _ in range(2))
-    first = segmenter(one)
-    segmenter(other)
-    assert np.array_equal(first, segmenter(one))
-    assert isinstance(load_segmenter(DEFAULT), Segmenter)
