@@ -9,7 +9,7 @@ import pytest
 
 from tests.gpu.speed import ROOT
 
-MISSING = ("openvino", "pyvirtualcam")
+MISSING = ("openvino",)
 
 
 @pytest.mark.slow
