@@ -182,6 +182,16 @@ def import_opset() -> tuple[Any, Any]:
     return openvino, opset13
 
 
+def import_readers() -> tuple[Any, Any]:
+    """openvino.frontend, which reads other programs' networks, and openvino.passes, which simplify them. Raises
+    ImportError.
+    """
+    openvino = import_openvino()
+    from openvino import passes
+
+    return openvino.frontend, passes
+
+
 @cache
 def node_factory() -> Any:
     """What makes OpenVINO's operations by their names. Raises ImportError."""

@@ -26,7 +26,8 @@ def started(source, folder, *words):
     """A run whose first bytes are written."""
     with INotify() as watch:
         watch.add_watch(folder, flags.MODIFY)
-        called = [sys.executable, "-m", "vcam", "video", source, *words]
+        # In the background of a shell the signal of Ctrl-C is ignored, here not.
+        called = ["env", "--default-signal=INT", sys.executable, "-m", "vcam", "video", source, *words]
         run = subprocess.Popen(list(map(str, called)), stderr=subprocess.PIPE, text=True)
         assert watch.read(PATIENCE)
     return run

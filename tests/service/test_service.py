@@ -117,7 +117,7 @@ def small(tmp_path):
 
 def enormous(tmp_path):
     path = tmp_path / "enormous.png"
-    Image.new("1", (10_000, 10_000)).save(path)
+    Image.new("1", (20_000, 20_000)).save(path)
     return path
 
 
@@ -137,7 +137,7 @@ BAD_FILES = [
     ("picture", lambda folder: folder / "missing.jpg", "can't be read: No such file or directory"),
     ("picture", lambda folder: folder, "can't be read: Is a directory"),
     ("picture", small, "a picture needs at least 16 pixels a side"),
-    ("picture", enormous, "scale it down to at most 40 million pixels"),
+    ("picture", enormous, "scale it down to at most 200 million pixels"),
     ("picture", words, "is not a picture in a known format"),
     ("video", words, "can't be read as a video"),
     ("video", torn, "torn.mkv"),

@@ -16,7 +16,7 @@ from torch import Tensor
 from segnet import operations
 from segnet.classes import VOC_CLASSES
 from segnet.configs import PICTURE, OpenVinoConfig, Operation
-from segnet.engines import import_openvino, import_opset, openvino_core
+from segnet.engines import import_opset, import_readers, openvino_core
 from segnet.graph import listed_graph
 from segnet.weights import IMAGENET_MEAN, IMAGENET_STD, TYPES, WeightsError, WeightsInfo
 from training.convert.onnx_reader import read_onnx
@@ -78,16 +78,14 @@ def convert_network(path: Path, sizes: Sequence[Size] | None, fit: Fit) -> tuple
 
 def read_network(path: Path) -> Any:
     """The openvino.Model of a .tflite or .onnx. Raises WeightsError."""
-    import_openvino()
-    from openvino.frontend import FrontEndManager
-
+    frontends, _ = import_readers()
     framework = FRONTENDS[path.suffix]
     try:
         if (size := path.stat().st_size) > MOST_BYTES:
             raise WeightsError(f"{path} has {size} bytes, more than the {MOST_BYTES} of a network that can be taken")
         if framework == "onnx":
             return read_onnx(path.read_bytes())
-        frontend = FrontEndManager().load_by_framework(framework)
+        frontend = frontends.FrontEndManager().load_by_framework(framework)
         return frontend.convert(frontend.load(str(path)))
     except OSError as error:
         raise WeightsError(f"{path} can't be read: {error.strerror}; name the file itself") from None
@@ -225,12 +223,10 @@ def whole_plane(one: Sequence[int], many: Sequence[int]) -> bool:
 
 def needed(model: Any, logits: Any) -> list[Any]:
     """The nodes that the logits are made by, each behind what it takes; arithmetic of shapes is done."""
-    import_openvino()
-    from openvino.passes import ConstantFolding, Manager
-
+    _, passes = import_readers()
     if any(node.get_type_name() == "ShapeOf" for node in model.get_ops()):
-        folding = Manager()
-        folding.register_pass(ConstantFolding())
+        folding = passes.Manager()
+        folding.register_pass(passes.ConstantFolding())
         folding.run_passes(model)
     wanted, rest = set(), [logits.get_node()]
     while rest:

@@ -8,17 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from segnet.engines import import_openvino
+from segnet.engines import import_readers
 
 
 def read_onnx(content: bytes) -> Any:
     """The openvino.Model of an ONNX file's content. Raises RuntimeError, also where it names other files."""
-    import_openvino()
-    from openvino.frontend import FrontEndManager
-
+    frontends, _ = import_readers()
     if not content:
         raise RuntimeError("it is empty")
-    frontend = FrontEndManager().load_by_framework("onnx")  # a file too, which stays in memory
+    frontend = frontends.FrontEndManager().load_by_framework("onnx")  # a file too, which stays in memory
     with no_more_files():
         return frontend.convert(frontend.load(io.BytesIO(content)))
 
