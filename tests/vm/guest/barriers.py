@@ -6,8 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from acts import cut, live, play, started
 from stage import (
@@ -31,41 +31,53 @@ from stage import (
 DUMP = (sys.executable, PROJECT / "tests/vm/guest/dump_ring.py", CAMERA)
 
 
-def reader_of_the_room(name: str) -> Recorder:
-    """A program that sees the room, which was asked for."""
+@contextmanager
+def reader_of_the_room(name: str) -> Iterator[Recorder]:
+    """A program that sees the room, which was asked for. It is gone afterwards, whatever happens, so that the next
+    trials have the camera, and so is its recording.
+    """
     live()
     cut()
     reader = Recorder(name)
-    ask("effect", effect="off")
-    reader.wait("live", 12, 120)
-    return reader
+    try:
+        ask("effect", effect="off")
+        reader.wait("live", 12, 120)
+        yield reader
+    finally:
+        reader.process.kill()
+        reader.process.wait()
+        reader.path.unlink()
 
 
 def worker_stopped_when_the_room_is_to_be_hidden() -> None:
     """`effect blur` after `effect off` with the worker stopped: from the answer on no frame of the room is shown."""
-    reader, before = reader_of_the_room("room-barrier"), worker()
-    os.kill(before, signal.SIGSTOP)
-    ask("effect", effect="blur")
-    seen = reader.now().seen
-    reader.wait("placeholder", 5, 60)
-    assert reader.seen == seen + 5, f"{reader.seen - seen - 5} frames of the room after the answer"
-    with suppress(ProcessLookupError):
-        os.kill(before, signal.SIGKILL)
-    reader.now().wait("live", 5, 150)
-    reader.end()
-    Path(reader.path).unlink()  # the room was to be seen in it
+    with reader_of_the_room("room-barrier") as reader:
+        before = worker()
+        os.kill(before, signal.SIGSTOP)
+        ask("effect", effect="blur")
+        seen = reader.now().seen
+        reader.wait("placeholder", 5, 60)
+        assert reader.seen == seen + 5, f"{reader.seen - seen - 5} frames of the room after the answer"
+        with suppress(ProcessLookupError):
+            os.kill(before, signal.SIGKILL)
+        reader.now().wait("live", 5, 150)
 
 
 def keeper_killed_while_the_room_is_shown() -> None:
     """Keeper killed after `effect off`: the next one overwrites all that the kernel still holds of the room."""
-    reader, before = reader_of_the_room("room-crash"), keeper()
-    run(*DUMP, JOB / "ring-room.yuv")
-    os.kill(before, signal.SIGKILL)
-    until(lambda: keeper() not in (0, before) and unit("ActiveState") == "active", 60, "another keeper")
-    run(*DUMP, JOB / "ring-after.yuv")
-    reader.now().wait("live", 5, 150)
-    reader.end()
-    Path(reader.path).unlink()
+    held = os.open(CAMERA, os.O_RDWR)  # whoever has the device open keeps its memory
+    try:
+        with reader_of_the_room("room-crash") as reader:
+            before = keeper()
+            os.kill(before, signal.SIGSTOP)  # so that it overwrites nothing when its reader goes,
+            reader.process.kill()  # which it has to, because only one program at a time may ask for the buffers
+            reader.process.wait()
+            run(*DUMP, JOB / "ring-room.yuv")
+            os.kill(before, signal.SIGKILL)
+        until(lambda: keeper() not in (0, before) and unit("ActiveState") == "active", 60, "another keeper")
+        run(*DUMP, JOB / "ring-after.yuv")
+    finally:
+        os.close(held)
 
 
 def camera_in_use_at_start() -> None:
