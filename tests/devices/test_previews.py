@@ -95,9 +95,10 @@ def test_a_window_can_not_write_what_it_reads_by_any_way(window):
 
 
 @pytest.mark.parametrize("thing", [np.zeros((360, 320), np.uint8), RawFrame(empty(320, 240), 0, 0.0), None])
-def test_nothing_but_a_safe_frame_is_shown(previews, window, thing):
-    with pytest.raises(TypeError, match="SafeFrames"):
-        previews.send(thing)
+def test_nothing_but_a_safe_frame_is_shown_or_left(previews, window, thing):
+    for take in (previews.send, previews.scrub, previews.check, lambda frame: previews.prime(frame, frame)):
+        with pytest.raises(TypeError, match="SafeFrames"):
+            take(thing)
     assert level(window[0].take()) == BLANK
 
 

@@ -31,6 +31,13 @@ SEAL_FUTURE_WRITE = 0x10  # linux/fcntl.h; only the mapping made before may writ
 Handover = tuple[dict[str, Any], list[int]]  # what the client is told, and the descriptors that it gets
 
 
+def demand_safe(frame: SafeFrame) -> SafeFrame:
+    """The frame. Raises TypeError for anything but a SafeFrame, whatever its type was said to be."""
+    if not isinstance(frame, SafeFrame):
+        raise TypeError(f"a preview shows SafeFrames, not {type(frame).__name__}")
+    return frame
+
+
 class Preview:
     """One window's memory."""
 
@@ -54,7 +61,8 @@ class Preview:
         self._told = monotonic()
 
     def write(self, frame: SafeFrame) -> None:
-        """Show a frame."""
+        """Show a frame. Raises TypeError."""
+        demand_safe(frame)
         self._number += 1
         slot = self._number % SLOTS
         self._put(NUMBERS + 8 * slot, 2 * self._number - 1)
@@ -152,24 +160,23 @@ class Previews:
 
     def prime(self, frame: SafeFrame, silence: SafeFrame) -> None:
         """See Output; what is shown in silence is the panel's own affair."""
-        self._idle = frame
+        self._idle = demand_safe(frame)
 
     def send(self, frame: SafeFrame) -> None:
-        """See Output. Raises TypeError for anything but a SafeFrame."""
-        if not isinstance(frame, SafeFrame):
-            raise TypeError(f"a preview shows SafeFrames, not {type(frame).__name__}")
+        """See Output. Raises TypeError, as all that take a frame here, for anything but a SafeFrame."""
+        demand_safe(frame)
         for preview in self._previews:
             preview.write(frame)
 
     def scrub(self, frame: SafeFrame) -> None:
         """See Output."""
-        self._idle = frame
+        self._idle = demand_safe(frame)
         for preview in self._previews:
             preview.fill(frame)
 
     def check(self, frame: SafeFrame) -> None:
         """See Output."""
-        self._idle = frame
+        self._idle = demand_safe(frame)
 
     def about(self) -> None:
         """Nothing: the status counts previews by themselves."""
