@@ -18,6 +18,7 @@ ROOMS = (
     ("system", False),
     ("media", False),
     ("control", False),
+    ("desktop", False),
     ("devices", False),
     ("masks", False),
     ("effects", False),
@@ -26,6 +27,7 @@ ROOMS = (
     ("service", False),
     ("offline", False),
     ("bench", True),
+    ("panel", False),
     ("cli", False),
 )
 # What the keeper runs: it never sees a raw frame.

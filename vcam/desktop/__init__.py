@@ -1,0 +1,1 @@
+"""What the desktop around SegBlur shows of it: D-Bus, tray, notifications, shortcuts."""

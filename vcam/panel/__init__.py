@@ -1,0 +1,1 @@
+"""The window: what others see, and what stands behind you."""
