@@ -76,9 +76,9 @@ def write(frame: SafeFrame, pixels: str, out: NDArray[Any]) -> None:
         return
     y, u, v = planes(frame.pixels)
     out[: y.size] = y.reshape(-1)
-    both = out[y.size :].view("<u2")  # U in the low byte, so first
-    np.multiply(v.reshape(-1), 256, out=both, dtype=np.uint16)
-    np.add(both, u.reshape(-1), out=both, dtype=np.uint16)
+    pairs = out[y.size :]
+    pairs.view("<u2")[:] = u.reshape(-1)  # the low byte, so first; V takes the place of the high one
+    pairs[1::2] = v.reshape(-1)
 
 
 def array_of(parts: Iterable[bytes]) -> tuple[Any, list[Any]]:
