@@ -38,7 +38,7 @@ def studio():
     picture = gradient(((0, "#a3a4a6"), (0.3, "#83878c"), (0.62, "#5b626c"), (1, "#353b46")), lamp())
     cloth = clouds(90, 101, 4, 1.6, 0.6) - 0.5
     strokes = clouds(420, 111, 2, 1.2) - 0.5
-    picture *= (1 + 0.16 * cloth + 0.22 * strokes)[..., None]
+    picture *= (1 + 0.15 * cloth + 0.16 * strokes)[..., None]
     picture = mix(picture, picture * light("#d8cbbf") / light("#cccccc"), glow(0.85, 0.3, 0.6, 1.6, 1.2) * 0.6)
     return blurred(picture, 8) * (1 - 0.45 * step(0.6, 1.05, Y))[..., None] * vignette(0.3, 0.4)[..., None]
 

@@ -95,9 +95,11 @@ def night():
     for towers, base, seed in ((11, 0.60, 201), (9, 0.66, 301)):
         picture, lights = skyline(picture, lights, towers, base, seed)
     ground = gradient(((0.6, "#2a2733"), (0.72, "#191a24"), (1, "#0a0b10")), Y)
-    picture = blurred(mix(picture, ground, step(0.6, 0.7, Y)), 14) + unfocused(lights, 13)
-    picture += unfocused(street(110, 401, 0.60, 0.05, 130), 19) + unfocused(street(34, 501, 0.70, 0.05, 420), 30)
-    return picture * (1 - 0.6 * step(0.74, 1.0, Y))[..., None] * vignette(0.4, 0.5)[..., None]
+    near, nearer = street(110, 401, 0.60, 0.05, 130), street(34, 501, 0.70, 0.05, 420)
+    picture = blurred(mix(picture, ground, step(0.6, 0.7, Y)), 14)
+    picture += unfocused(lights, 13) + unfocused(near, 19) + unfocused(nearer, 30)
+    picture += blurred(lights + near + nearer, 70) * 1.1  # what the window pane scatters
+    return picture * (1 - 0.5 * step(0.74, 1.0, Y))[..., None] * vignette(0.4, 0.5)[..., None]
 
 
 LAMPS = [light(colour) for colour in ("#ffb873", "#ffc98f", "#ff9a4a", "#ffe6c4", "#d8e6ff", "#ff6a4a", "#8fd6d0")]

@@ -6,8 +6,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Literal
 
 from vcam.errors import PictureError
 
@@ -27,7 +28,7 @@ QUICKTIME = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")  # how a film
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
+def opened(path: Path) -> Iterator[BufferedReader]:
     """The file, if it is an ordinary one; nothing else is opened. Raises PictureError."""
     name = cleaned(path.name)
     try:

@@ -13,9 +13,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import BufferedReader
 from itertools import count
 from pathlib import Path
-from typing import BinaryIO
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from vcam.errors import OutputError, PictureError, SegBlurError
@@ -181,7 +181,7 @@ def unfinished(folder: Path) -> Iterator[tuple[int, Path]]:
         os.close(descriptor)
 
 
-def copy(name: str, kind: Kind, source: BinaryIO, descriptor: int) -> str:
+def copy(name: str, kind: Kind, source: BufferedReader, descriptor: int) -> str:
     """Copy all of the file; its SHA-256. Raises PictureError where it can't be read or grows too large, OSError where
     it can't be written.
     """
