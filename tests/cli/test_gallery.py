@@ -8,6 +8,7 @@ import pytest
 
 from tests.cli.test_main import one_sentence, segblur
 from tests.helpers import backgrounds
+from tests.helpers.keepers import PATIENCE
 from tests.helpers.running import Running, at_home  # noqa: F401 - a fixture
 from vcam.control import client
 from vcam.media import gallery
@@ -84,8 +85,8 @@ def test_what_is_shown_gives_way_to_the_blur_before_it_is_removed(tmp_path, show
     beach = gallery.add(backgrounds.picture(tmp_path / "beach.png"))
     with Running() as running:
         running.live()
-        client.ask("set", key="look.picture", value=str(beach.path))
-        client.ask("set", key="look.effect", value="picture" if shown else "bokeh")
+        client.ask("set", key="look.picture", value=str(beach.path), timeout=PATIENCE)
+        client.ask("set", key="look.effect", value="picture" if shown else "bokeh", timeout=PATIENCE)
         assert segblur("gallery", "remove", "beach").returncode == 0
         assert look()["effect"] == ("blur" if shown else "bokeh")
         assert tomllib.loads(config_path().read_text())["look"]["effect"] == look()["effect"]

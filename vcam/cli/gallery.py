@@ -17,7 +17,7 @@ def add(commands: Commands) -> None:
     text = "pictures and videos to stand where the room was: those that come with SegBlur, and your own"
     command = add_command(commands, "gallery", gallery, text)
     actions = command.add_subparsers(metavar="ACTION", required=True)
-    one = actions.add_parser("list", help="all there are, the newest of your own first")
+    one = actions.add_parser("list", help="all there are, the newest of your own first; --json for programs")
     one.add_argument("--json", action="store_true", help="as JSON: name, path, own, kind")
     one.set_defaults(action=show)
     one = actions.add_parser("add", help="copy files into the gallery")

@@ -156,7 +156,7 @@ def placed(key: str, value: str) -> str:
     """
     if key not in FILES or not value:
         return value
-    if key != "network.weights" and "/" not in value and not os.path.lexists(value):
+    if key != "network.weights" and "/" not in value and not Path(value).is_file():
         from vcam.media.gallery import find
 
         entry = find(value, "video" if key == "look.video" else "picture")
