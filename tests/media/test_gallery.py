@@ -1,5 +1,6 @@
 """The gallery: what it lists, takes, and refuses, with a file for each."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 from tests.helpers import backgrounds
 from tests.helpers.full_disk import full_disk
 from vcam.errors import OutputError, PictureError, SegBlurError
-from vcam.media import gallery
+from vcam.media import admit, gallery
 
 PNG, MP4 = b"\x89PNG\r\n\x1a\n", b"\0\0\0\x20ftypisom"
 
@@ -115,15 +116,15 @@ def test_a_folder_and_a_device_are_not_even_opened(tmp_path):
 
 def test_a_file_that_grows_while_it_is_copied_is_refused(tmp_path, monkeypatch):
     path = backgrounds.picture(tmp_path / "beach.png")
-    monkeypatch.setitem(gallery.demand_bytes.__globals__["MOST_BYTES"], "picture", path.stat().st_size)
-    told = gallery.ending_of
+    monkeypatch.setitem(admit.MOST_BYTES, "picture", path.stat().st_size)
+    demand = gallery.demand_bytes
 
     def grow(*about):
+        demand(*about)
         with path.open("ab") as file:
             file.write(bytes(2_000_000))
-        return told(*about)
 
-    monkeypatch.setattr(gallery, "ending_of", grow)
+    monkeypatch.setattr(gallery, "demand_bytes", grow)
     refused(path, "beach.png is")
 
 
@@ -219,6 +220,20 @@ def test_two_adds_at_once_keep_both_or_what_is_the_same_once(tmp_path):
     assert found[0] == found[1]
     assert len({*found}) == 3
     assert stored() == ["beach 2.png", "beach 3.png", "beach.png"]
+
+
+def test_while_a_name_is_chosen_for_one_no_other_can_choose_it(tmp_path, monkeypatch):
+    choose = gallery.free
+
+    def free(folder, *about):
+        descriptor = os.open(folder, os.O_RDONLY)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(descriptor)
+        return choose(folder, *about)
+
+    monkeypatch.setattr(gallery, "free", free)
+    assert gallery.add(backgrounds.picture(tmp_path / "beach.png")).name == "beach"
 
 
 KILLED = """
