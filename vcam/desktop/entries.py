@@ -10,7 +10,7 @@ ESCAPES = {"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}  # of every text
 def command_line(program: Sequence[str], *words: str) -> str:
     """The value of Exec that starts the program with these words; a word %F or the like stays what it is."""
     path = program[0]
-    if "%" in path or "=" in path:  # the specification forbids the one, and GLib doesn't find a program with the other
+    if "%" in path or "=" in path:  # GLib finds no program with the one, and the specification forbids the other
         program = ("/bin/sh", "-c", 'exec "$@"', "segblur", *program)
     return " ".join([*(quoted(word) for word in program), *words])
 
