@@ -232,14 +232,13 @@ def test_a_program_that_is_gone_is_said(opened):
 
 
 def test_setup_that_is_killed_in_the_middle_can_be_tried_again(opened, pkexec, world, fake):
-    os.mkfifo(world / "number")
-    fake("apt-get", 'touch "$ROOT/installed"')
-    fake("udevadm", 'cat "$ROOT/number" >/dev/null')
+    os.mkfifo(world / "go")
+    fake("udevadm", 'echo begun; cat "$ROOT/go"')
     page = opened()
     press(page, texts.SET_UP)
-    until(lambda: "◌" in shapes(page))
+    until(lambda: "begun" in page._lines)
     page._process.kill()
-    (world / "number").write_text("")
+    (world / "go").write_text("")
     until(lambda: says(page, texts.BROKEN_OFF))
     assert "✗" in shapes(page)
     fake("udevadm", "")

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import QProcess, Qt, Signal
-from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QGuiApplication, QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QGuiApplication
+from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from vcam.panel import setup_texts as texts
 from vcam.panel.setup_offers import Offer, Offers, read_offers
-from vcam.panel.setup_parts import Choices, Folded, StepList, wrapped
+from vcam.panel.setup_parts import Buttons, Choices, Folded, StepList, wrapped
 from vcam.system.program import program as this_program
 
 WIDEST = 720  # pixels
@@ -50,9 +50,9 @@ class SetupPage(QWidget):
         ways = ((texts.DESKTOP, texts.DESKTOP_MORE), (texts.EVERYWHERE, texts.EVERYWHERE_MORE))
         self._ways, self._steps, self._remarks = Choices(texts.WAYS, ways), StepList(), wrapped()
         self._commands, self._messages = Folded(texts.SHOW_COMMANDS), Folded(texts.SHOW_MESSAGES)
-        self._command = wrapped(shlex.join([*self._program, "setup"]))
+        self._command = wrapped()
         self._not_now, self._copy, self._main = QPushButton(texts.NOT_NOW), QPushButton(texts.COPY), QPushButton()
-        self._buttons = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._buttons = Buttons((self._not_now, self._copy, self._main))
         self._arrange()
         self._ways.changed.connect(self._offer)
         self._not_now.clicked.connect(self.later)
@@ -70,13 +70,6 @@ class SetupPage(QWidget):
         self._show("reading", texts.READING)
         read_offers(self._program, self, self._take)
 
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
-        """Put the buttons below each other where they don't fit beside each other."""
-        super().resizeEvent(event)
-        buttons = [button for button in (self._not_now, self._copy, self._main) if not button.isHidden()]
-        fits = sum(button.sizeHint().width() + self._buttons.spacing() for button in buttons) < self.width() - 24
-        self._buttons.setDirection(QBoxLayout.Direction.LeftToRight if fits else QBoxLayout.Direction.TopToBottom)
-
     # What is shown
 
     def _arrange(self) -> None:
@@ -90,9 +83,9 @@ class SetupPage(QWidget):
         page.setMaximumWidth(WIDEST)
         column = QVBoxLayout(page)
         column.setSpacing(12)
-        for part in (title, self._intro, self._ways, self._heading, self._steps, self._remarks, self._commands):
+        for part in (title, self._intro, self._message, self._command, self._messages, self._ways):
             column.addWidget(part)
-        for part in (self._message, self._command, self._messages):
+        for part in (self._heading, self._steps, self._remarks, self._commands):
             column.addWidget(part)
         column.addStretch()
         area = QScrollArea()
@@ -101,15 +94,11 @@ class SetupPage(QWidget):
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(page)
         area.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        self._buttons.setContentsMargins(12, 6, 12, 12)
-        self._buttons.addStretch()
-        for button in (self._not_now, self._copy, self._main):
-            self._buttons.addWidget(button)
         self._main.setDefault(True)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(area)
-        whole.addLayout(self._buttons)
+        whole.addWidget(self._buttons)
 
     def _show(self, state: str, message: str = "") -> None:
         """Show the parts that belong to a state, and its message."""
@@ -117,6 +106,7 @@ class SetupPage(QWidget):
         offer, asks = self._chosen(), state in ("offer", "terminal")
         by_terminal = state == "terminal" or (state == "failed" and any(step.root for step in offer.steps))
         self._message.setText(message)
+        self._command.setText(texts.OR_TERMINAL.format(command=self._line()) if state == "failed" else self._line())
         for part, shown in (
             (self._intro, state in ("reading", "offer", "terminal")),
             (self._ways, asks and len(self._choices) > 1),
@@ -137,7 +127,7 @@ class SetupPage(QWidget):
         self._main.setFocus()
         if message:
             QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, message))
-        self.resizeEvent(QResizeEvent(self.size(), self.size()))
+        self._buttons.arrange()
 
     # What is offered
 
@@ -170,9 +160,13 @@ class SetupPage(QWidget):
         else:
             self._show("offer")
 
+    def _line(self) -> str:
+        """The command for a terminal."""
+        return shlex.join([*self._program, "setup"])
+
     def _copy_command(self) -> None:
         """Put the command for a terminal into the clipboard."""
-        QGuiApplication.clipboard().setText(self._command.text())
+        QGuiApplication.clipboard().setText(self._line())
         self._copy.setText(texts.COPIED)
 
     # What is done
@@ -244,6 +238,6 @@ def listing(offer: Offer) -> str:
     blocks = []
     for step in offer.steps:
         lines = [f"# {texts.sentence(step.why)}{' (as root)' if step.root else ''}"]
-        lines += [f"{path}:\n{text.rstrip()}\n" for path, text in step.files]
-        blocks.append("\n".join([*lines, *step.commands]).rstrip())
+        files = [f"\n{path}:\n{text.rstrip()}" for path, text in step.files]
+        blocks.append("\n".join([*lines, *step.commands, *files]))
     return "\n\n".join(blocks)

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QFontDatabase, QMouseEvent
+from PySide6.QtGui import QFontDatabase, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QGridLayout,
     QLabel,
     QPlainTextEdit,
+    QPushButton,
     QRadioButton,
     QSizePolicy,
     QToolButton,
@@ -23,15 +25,23 @@ LINES = 9  # of a folded text that are seen at once
 def wrapped(text: str = "", bold: bool = False) -> QLabel:
     """A label of as many lines as it needs, whose text can be selected."""
     label = QLabel(text)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setWordWrap(True)
+    wrap(label)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
     if bold:
         font = label.font()
         font.setBold(True)
         label.setFont(font)
     return label
+
+
+def wrap(label: QLabel) -> None:
+    """Have a label take as many lines as it needs at whatever width there is."""
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setWordWrap(True)
+    label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+    policy = label.sizePolicy()  # which knows that the height follows the width
+    policy.setHorizontalPolicy(QSizePolicy.Policy.Ignored)
+    label.setSizePolicy(policy)
 
 
 class Choices(QWidget):
@@ -68,9 +78,7 @@ class Pressed(QLabel):
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setWordWrap(True)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        wrap(self)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
         """Tell it."""
@@ -117,6 +125,32 @@ class StepList(QWidget):
         return [(shape.text(), why.text()) for shape, why in self._rows]
 
 
+class Buttons(QWidget):
+    """Buttons beside each other, or below each other where the width doesn't do."""
+
+    def __init__(self, buttons: Sequence[QPushButton]) -> None:
+        super().__init__()
+        self._buttons = buttons
+        self._row = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._row.addStretch()
+        for button in buttons:
+            self._row.addWidget(button)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # of width it takes what there is
+
+    def arrange(self) -> None:
+        """Arrange those that are shown."""
+        widths = [button.sizeHint().width() for button in self._buttons if not button.isHidden()]
+        margins = self._row.contentsMargins()
+        needed = sum(widths) + self._row.spacing() * len(widths) + margins.left() + margins.right()
+        beside, below = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
+        self._row.setDirection(beside if needed <= self.width() else below)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Arrange them anew."""
+        super().resizeEvent(event)
+        self.arrange()
+
+
 class Folded(QWidget):
     """A text that is shown only when its heading is pressed."""
 
@@ -133,6 +167,7 @@ class Folded(QWidget):
         self._text.setTabChangesFocus(True)
         self._text.setAccessibleName(heading)
         self._text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.button)

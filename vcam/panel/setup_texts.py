@@ -17,6 +17,7 @@ PASSWORD = "You are asked for your password once. This may take some minutes."  
 RUNNING = "One moment, this may take a while."
 DONE = "All is set up. Choose SegBlur Camera in your video program."
 TERMINAL = "{reason}. Run this in a terminal:"
+OR_TERMINAL = "Or run this in a terminal: {command}"
 UNREADABLE = (
     "SegBlur's setup gave no answer that can be read. Install SegBlur again, or run segblur doctor in a terminal."
 )
