@@ -7,6 +7,7 @@ import pytest
 
 from tests.helpers.machines import FAKE, FAKES, write_program
 from tests.helpers.pkexec import PKEXEC
+from vcam.host import carry_out
 
 
 @pytest.fixture
@@ -35,6 +36,13 @@ def pkexec(tmp_path, calls, monkeypatch):
     write_program(tmp_path / "bin" / "pkexec", PKEXEC)
     monkeypatch.setenv("ROOT_PATH", os.environ["PATH"])
     return lambda what: monkeypatch.setenv("PKEXEC", what)
+
+
+@pytest.fixture
+def no_pkexec(monkeypatch):
+    """As if there were none, whatever the machine of the tests has."""
+    find = carry_out.find_program
+    monkeypatch.setattr(carry_out, "find_program", lambda name: "" if name == "pkexec" else find(name))
 
 
 @pytest.fixture

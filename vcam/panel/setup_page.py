@@ -83,9 +83,8 @@ class SetupPage(QWidget):
         page.setMaximumWidth(WIDEST)
         column = QVBoxLayout(page)
         column.setSpacing(12)
-        for part in (title, self._intro, self._message, self._command, self._messages, self._ways):
-            column.addWidget(part)
-        for part in (self._heading, self._steps, self._remarks, self._commands):
+        first: tuple[QWidget, ...] = (title, self._intro, self._message, self._command, self._messages)
+        for part in (*first, self._ways, self._heading, self._steps, self._remarks, self._commands):
             column.addWidget(part)
         column.addStretch()
         area = QScrollArea()
