@@ -72,6 +72,7 @@ def test_a_video_is_turned_once_and_corrected_from_its_first_frame_on(tmp_path):
     tables = tables_of(Tone(0.5, 0.5))
     with VideoFile(path, 90) as video:
         raw = list(video.frames())
+    with VideoFile(path, 90) as video:
         made = [safe.pixels for _, safe in blur_frames(video, Box(), LookSettings(), picture=settings)]
     inside = slice(60, 100), slice(55, 65)
     for before, after in zip(raw, made, strict=True):
@@ -94,7 +95,7 @@ def test_the_mask_is_the_same_and_a_picture_behind_is_not_tinted(tmp_path, sampl
 
 def test_of_a_cutout_what_is_seen_is_corrected_and_nothing_that_is_not(tmp_path):
     """Colours alike under any alpha; under none, black."""
-    colour, alpha = (90, 120, 150), np.repeat([0, 40, 128, 255], 20).astype(np.uint8)
+    colour, alpha = (90, 120, 150), np.repeat([0, 90, 160, 255], 20).astype(np.uint8)
     alpha = np.tile(alpha, (48, 1))
     source = tmp_path / "a.png"
     cv2.imwrite(str(source), np.dstack([np.full((48, 80, 3), colour, np.uint8), alpha]))
@@ -110,7 +111,7 @@ def test_of_a_cutout_what_is_seen_is_corrected_and_nothing_that_is_not(tmp_path)
         plane[:] = np.rint(level)
     for column in (30, 50, 70):
         assert warm[40, column, 3] > 0
-        assert np.abs(warm[40, column, :3].astype(int) - to_bgr(pixels)[0, 0]).max() <= 8  # 40 steps of transparency
+        assert np.abs(warm[40, column, :3].astype(int) - to_bgr(pixels)[0, 0]).max() <= 6  # 90 steps of transparency
 
 
 def test_the_commands_take_the_settings_and_refuse_what_is_no_quarter(tmp_path, sample):
@@ -129,4 +130,6 @@ def test_the_commands_take_the_settings_and_refuse_what_is_no_quarter(tmp_path, 
     for value in ("45", "right", "-90", "true"):
         done = segblur("image", source, "-o", tmp_path / "out", "--picture.rotate", value)
         assert done.returncode == 78
-        assert done.stderr.startswith(f"segblur: picture.rotate can't be {value!r}")
+        assert done.stderr.startswith("segblur: picture.rotate can't be ")
+        assert value in done.stderr
+        assert done.stderr.endswith("input should be 0, 90, 180 or 270\n")

@@ -99,7 +99,6 @@ def test_with_a_worker_that_keeps_up_a_change_shows_no_placeholder_between():
         count = len(running.device.kinds)
         for blur in (0.3, 0.9, 0.4):
             ask(("effect", {"blur": blur}))
-            ask(("set", {"key": "picture.light", "value": blur}))
         running.device.wait_for(lambda kinds: len(kinds) > count + 5)
         assert "placeholder" not in running.device.kinds[count:]
 
