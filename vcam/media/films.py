@@ -179,7 +179,11 @@ def orientation(frame: VideoFrame, rotate: int = 0) -> tuple[bool, bool, bool]:
     """Whether the frame has to be mirrored left to right and top to bottom, after its rows were made columns, by the
     display matrix, and to be turned by `rotate` degrees: telephones film lying down, or mirrored, and note it.
     """
-    across, down, sideways = as_noted(frame)
+    try:
+        across, down, sideways = as_noted(frame)
+    except ValueError:  # beside it is what PyAV does not know, such as EXIF data; it still tells turns, if no mirroring
+        across = down = sideways = False
+        rotate = (rotate - frame.rotation) % 360
     for _ in range(rotate // 90):  # a quarter of a turn makes rows columns, and then swaps left and right
         across, down, sideways = not down, across, not sideways
     return across, down, sideways
