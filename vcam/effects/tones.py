@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from vcam.frame import I420, empty, planes, size_of
 
 DARKEST, BRIGHTEST = 16, 235  # luma of black and white, in limited range
-LEAST, MOST = 16, 240  # chroma, the same
+LEAST, GREY, MOST = 16, 128, 240  # chroma, the same
 CHROMA = 12.0  # grey levels of colour at the most warmth
 STEEPEST = 3.0  # slope of the light's curve: a steeper one would show the noise and the blocks of dark pictures
 # From where to where the straight line near black becomes the curve, in shares of where the two would meet.
 LINE_ENDS, CURVE_BEGINS = 0.5, 1.8
 GLIDE = 0.3  # seconds
 
+LEVELS = np.arange(256, dtype=np.uint8)
 Tables = NDArray[Any]  # uint8 (3, 256): what becomes of each level of Y, of U and of V
 
 
@@ -52,7 +53,7 @@ def tables_of(tone: Tone) -> Tables | None:
     """What the tone makes of each level; None where it leaves the picture as it is."""
     if tone == AS_FILMED:
         return None
-    levels = np.arange(256.0)
+    levels = LEVELS.astype(np.float64)
     made = np.stack([levels] * 3)
     if tone.light:
         share = np.clip((levels - DARKEST) / (BRIGHTEST - DARKEST), 0.0, 1.0)
@@ -85,6 +86,12 @@ def curve(share: NDArray[Any], light: float) -> NDArray[Any]:
 def toned(pixels: I420, tables: Tables) -> I420:
     """The picture with each level replaced by what the tables say, in memory of its own."""
     result = empty(*size_of(pixels))
-    for plane, table, target in zip(planes(pixels), tables, planes(result), strict=True):
-        cv2.LUT(plane, table, dst=target)
+    for number, (plane, table, target) in enumerate(zip(planes(pixels), tables, planes(result), strict=True)):
+        if np.array_equal(table, LEVELS):
+            np.copyto(target, plane)
+        elif number == 0:
+            cv2.LUT(plane, table, dst=target)
+        else:  # what the table says too, four times as quickly
+            cv2.add(plane, float(table[GREY]) - GREY, dst=target)
+            np.clip(target, LEAST, MOST, out=target)
     return result

@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from segnet.configs import UNKNOWN
 from segnet.torch_engine import captured
 from vcam.effects.blur import LOW_LINES, blur_sigma, low_resolution
-from vcam.effects.tones import Tables
+from vcam.effects.tones import LEVELS, Tables
 from vcam.frame import I420, YUYV, SafeFrame, empty, seal
 from vcam.masks.mask import CUT, THUMBNAIL, MaskError, demand
 from vcam.media.turn import UPRIGHT, Turn
@@ -43,7 +43,7 @@ from vcam.pipeline.gpu_pixels import (
 )
 
 PARTS = 4  # in which a frame is uploaded: while one travels the next is copied
-NO_TABLES: Tables = np.stack([np.arange(256, dtype=np.uint8)] * 3)  # leave everything as it is
+NO_TABLES: Tables = np.stack([LEVELS] * 3)  # leave everything as it is
 Find = Callable[..., Tensor]  # picture uint8 (1, H, W, 3) RGB[, previous mask float32 (1, 1, H, W)] → mask, as that
 
 
