@@ -116,7 +116,7 @@ class Service:
         """Take over all but the network at once, and that in its own time."""
         if wanted.output != self._state.settings.output:
             log.warning("the section output changes with the next start")
-        now = {"look": wanted.look, "framing": wanted.framing, "camera": wanted.camera, "idle": wanted.idle}
+        now = {name: getattr(wanted, name) for name in ("look", "framing", "picture", "camera", "idle")}
         self._state.settings = self._state.settings.model_copy(update=now)
         self.network.tell(now)
         self.network.start(self.network.try_quietly(wanted.network))
