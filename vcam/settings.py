@@ -232,6 +232,18 @@ class IdleSettings(Section):
     )
 
 
+class DesktopSettings(Section):
+    """What the desktop shows of the service."""
+
+    bus: bool = Field(
+        True, description="offer the service on D-Bus, for the icon in the panel, shells and keys: true or false"
+    )
+    notify: Literal["all", "important", "none"] = Field(
+        "important",
+        description="what the icon in the panel notifies of: all (also that the webcam is on), important, or none",
+    )
+
+
 class Settings(BaseSettings):
     """The whole tree."""
 
@@ -243,6 +255,7 @@ class Settings(BaseSettings):
     framing: FramingSettings = FramingSettings()
     network: NetworkSettings = NetworkSettings()
     idle: IdleSettings = IdleSettings()
+    desktop: DesktopSettings = DesktopSettings()
 
 
 def config_path() -> Path:
