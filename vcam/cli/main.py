@@ -33,6 +33,7 @@ COMMANDS = {
     "effect": "service",
     "camera": "service",
     "weights": "weights",
+    "tray": "tray",
     "setup": "host",
     "doctor": "host",
     "train": "training",

@@ -88,7 +88,7 @@ class Names:
         self._bus = bus
         self._owners: dict[str, str] = {}
         self._watched: dict[str, Callable[[bool], None]] = {}
-        self._heard: dict[tuple[str, str, str], tuple[str, Callable[[list[Any]], None]]] = {}
+        self._heard: dict[tuple[str, str, str], tuple[str, Callable[[Message], None]]] = {}
         bus.add_message_handler(self._take)
 
     async def follow(self, name: str, changed: Callable[[bool], None]) -> None:
@@ -101,8 +101,8 @@ class Names:
             owner = ""
         self._owned(name, owner)
 
-    async def hear(self, target: Target, member: str, signature: str, then: Callable[[list[Any]], None]) -> None:
-        """Tell `then` the body of each such signal; the target's name has to be followed. Raises one of BUS_ERRORS."""
+    async def hear(self, target: Target, member: str, signature: str, then: Callable[[Message], None]) -> None:
+        """Give each such signal to `then`; the target's name has to be followed. Raises one of BUS_ERRORS."""
         self._heard[target.interface, member, signature] = target.name, then
         await self._match(f"type='signal',sender='{target.name}',interface='{target.interface}',member='{member}'")
 
@@ -127,4 +127,4 @@ class Names:
         key = (message.interface or "", message.member or "", message.signature)
         name, then = self._heard.get(key, ("", None))
         if then is not None and message.sender and self._owners.get(name) == message.sender:
-            then(message.body)
+            then(message)
