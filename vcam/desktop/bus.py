@@ -59,9 +59,11 @@ async def call(
     body: Iterable[Any] = (),
     *,
     start: bool = True,
-    timeout: float = PATIENCE,
+    timeout: float | None = None,
 ) -> list[Any]:
-    """What a method answers; with `start` its program may be started for it. Raises one of BUS_ERRORS."""
+    """What a method answers within `timeout` seconds (default: PATIENCE); with `start` its program may be started for
+    it. Raises one of BUS_ERRORS.
+    """
     message = Message(
         destination=target.name,
         path=target.path,
@@ -71,7 +73,7 @@ async def call(
         body=list(body),
         flags=MessageFlag.NONE if start else MessageFlag.NO_AUTOSTART,
     )
-    async with asyncio.timeout(timeout):
+    async with asyncio.timeout(PATIENCE if timeout is None else timeout):
         reply = await bus.call(message)
     if reply is None:
         raise EOFError("the bus is gone")

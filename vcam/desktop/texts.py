@@ -17,6 +17,8 @@ EFFECTS = {"blur": "Blur", "bokeh": "Lens blur", "pixelate": "Pixels", "grey": "
 OPEN, PAUSE, HIDE, BACKGROUND, PROFILE = "Open SegBlur", "Pause", "Your room is shown: hide it", "Background", "Profile"
 START, QUIT = "Start SegBlur", "Quit this icon"
 
+NOT_STARTED = "SegBlur could not be started. Start it in a terminal with: segblur run"
+SILENT = "SegBlur does not answer."
 NO_WATCHER = "this desktop shows no such icons; on GNOME the extension AppIndicator does"
 SECOND = "the icon is in the panel already"
 NO_BUS = "there is no D-Bus session for an icon in the panel; log in to a desktop"

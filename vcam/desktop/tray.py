@@ -17,7 +17,7 @@ from vcam.desktop import icon_bus, menu_bus, texts
 from vcam.desktop.bus import BUS_ERRORS, Names, Target, call, connect, own
 from vcam.desktop.launch import SYSTEMD, open_panel
 from vcam.desktop.library import read_library, read_setting
-from vcam.desktop.menu import EMPTY, Library, following, menu
+from vcam.desktop.menu import EMPTY, following, menu
 from vcam.desktop.notifications import Notifications
 from vcam.desktop.remote import Remote
 from vcam.desktop.shortcuts import Shortcuts
@@ -60,13 +60,13 @@ class Tray:
     def __init__(self, bus: MessageBus) -> None:
         self._bus, names = bus, Names(bus)
         self._names = names
-        self._remote = Remote(bus, names, self._update)
+        self._remote = Remote(bus, names, self._changed)
         self._icon = icon_bus.IconBus(lambda token: self._act("panel", token), lambda: self._act("toggle"))
         self._menu = menu_bus.MenuBus(self._act, self._refresh)
         self._notifications = Notifications(bus, names, read_setting, self._act)
         self._shortcuts = Shortcuts(bus, names, self._act)
         self._item = f"org.kde.StatusNotifierItem-{os.getpid()}-1"
-        self._library: Library = EMPTY
+        self._library, self._effect = EMPTY, ""
         self._remark = ""  # what went wrong with the last click
         self._watched = False  # there is a panel that shows icons
         self._tasks: set[asyncio.Task[None]] = set()
@@ -98,6 +98,14 @@ class Tray:
                 task.cancel()
 
     # What is shown
+
+    def _changed(self) -> None:
+        """Something is new of the service."""
+        self._update()
+        effect = self._remote.seen.effect if self._remote.seen else ""
+        if effect != self._effect:
+            self._effect = effect
+            self._refresh()
 
     def _update(self) -> None:
         """Show what is known."""
@@ -144,7 +152,7 @@ class Tray:
             await self._do(key, token)
             self._remark = ""
         except BUS_ERRORS as error:
-            self._remark = texts.printable(str(error) or "SegBlur does not answer.")
+            self._remark = texts.NOT_STARTED if key == "start" else texts.printable(str(error) or texts.SILENT)
             say(self._remark)
         if remark != self._remark:
             self._update()
