@@ -11,9 +11,8 @@ from dbus_fast.errors import DBusError
 from tests.helpers.desk import owned
 from tests.helpers.keepers import PATIENCE
 from tests.helpers.running import Running, at_home, file  # noqa: F401 - a fixture
-from tests.helpers.session_bus import SERVICE, Program, connection, told
+from tests.helpers.session_bus import SERVICE, Program, connection, told, window
 from vcam.control import client
-from vcam.control.preview import open_preview
 from vcam.desktop import texts
 from vcam.desktop.bus import PROPERTIES, call
 from vcam.names import BUS
@@ -46,7 +45,7 @@ def test_who_reads_what_and_how_it_looks_is_told(bus):
         assert (found["Effect"], found["RoomShown"], found["Paused"]) == ("blur", False, False)
         running.device.readers.leave()
         await seen(client_bus, State="idle", Watched=False)
-        with open_preview():
+        async with window():
             await seen(client_bus, State="live", Watched=False, Previews=1)
         await seen(client_bus, State="idle", Previews=0)
 
@@ -103,7 +102,7 @@ def test_a_room_that_a_terminal_shows_is_hidden_by_d_bus_and_never_shown(bus):
 
 def test_nothing_that_it_says_is_a_file(bus):
     async def scene(client_bus):
-        with open_preview():
+        async with window():
             await seen(client_bus, State="live", Previews=1)
             (status,) = await call(client_bus, SERVICE, "Status")
             assert not A_FILE.search(f"{await told(client_bus)} {status}")
@@ -145,7 +144,7 @@ def test_the_icon_shows_the_real_service_until_that_is_killed(bus, tmp_path):
         async with Program("run", "--camera.device", "sample", **environment) as service, shown() as item:
             await owned(item.bus, BUS)
             await item.until_listed("Pause")
-            with open_preview():
+            async with window():
                 await seen(item.bus, Previews=1)
                 await item.click("Pause")
                 await seen(item.bus, Paused=True)

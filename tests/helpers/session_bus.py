@@ -16,6 +16,7 @@ from dbus_fast.annotations import DBusDict, DBusInt32, DBusObjectPath, DBusSigna
 from dbus_fast.service import ServiceInterface, dbus_method, dbus_signal
 
 from tests.helpers.pipewire_session import need
+from vcam.control.preview import open_preview
 from vcam.desktop.bus import PROPERTIES, Target, call
 from vcam.desktop.menu_bus import Texts
 from vcam.names import BUS
@@ -102,6 +103,24 @@ async def told(bus):
     """The service's properties as another program gets them."""
     (values,) = await call(bus, SERVICE._replace(interface=PROPERTIES), "GetAll", "s", [BUS])
     return {name: value.value for name, value in values.items()}
+
+
+@asynccontextmanager
+async def window():
+    """A preview that is looked at, as a window does."""
+    with open_preview() as reader:
+
+        async def look():
+            while True:
+                reader.take()
+                await asyncio.sleep(0.05)
+
+        task = asyncio.ensure_future(look())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
 
 class Program:
