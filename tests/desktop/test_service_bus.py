@@ -98,6 +98,7 @@ SHOW_THE_ROOM = [
     ("SetEffect", "sa{sv}", ["blur", {"effect": Variant("s", "off")}]),
     ("Set", "sv", ["look.effect", Variant("s", "off")]),
     ("Set", "sv", ["look.on", Variant("s", "person")]),
+    ("Set", "sv", ["look.on", Variant("s", "background")]),  # which an option of the service may override
     ("Set", "sv", ["network.keep", Variant("as", ["person", "sofa", "chair"])]),
     ("Set", "sv", ["network.keep", Variant("s", "person,sofa")]),
     ("Set", "sv", ["network.weights", Variant("s", "/tmp/all.safetensors")]),

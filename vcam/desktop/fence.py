@@ -13,7 +13,7 @@ MOST_A_SECOND = 20  # calls of one caller
 ELSEWHERE = "say it in a terminal, or in SegBlur's window"
 SHOWS_ROOM = f"what shows the room can't be done over D-Bus; {ELSEWHERE}"
 OPTIONS = ("blur", "colour", "picture", "video")
-DECIDES = ("network.weights", "network.keep")  # settings by which the room could count as what is kept
+DECIDES = ("look.on", "network.weights", "network.keep")  # settings that say what the room is, or what is kept of it
 
 # What Status tells of the status in docs/control.md: what names no file, and does not change with every frame.
 TOLD = ("version", "state", "sentence", "watched_by", "previews", "fallback", "pid", "uptime_s")
@@ -42,7 +42,7 @@ def set_arguments(key: str, value: Any) -> dict[str, Any]:
     if section == "look" and shows_room(name, value):
         raise SettingsError(SHOWS_ROOM)
     if key in DECIDES:
-        raise SettingsError(f"{key} decides what stays sharp and can't be set over D-Bus; {ELSEWHERE}")
+        raise SettingsError(f"{key} decides what is seen, and can't be set over D-Bus; {ELSEWHERE}")
     if isinstance(value, float) and not math.isfinite(value):
         raise SettingsError(f"{key} can't be {value}: that is not finite")
     return {"key": key, "value": value}
