@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import secrets
 import sys
 
 from dbus_fast import Variant
@@ -44,7 +43,7 @@ async def open_panel_outside(bus: MessageBus, token: str) -> None:
         ["Environment", Variant("as", environment)],
         ["CollectMode", Variant("s", "inactive-or-failed")],
     ]
-    unit = f"app-{APP}@{secrets.token_hex(8)}.service"
+    unit = f"app-{APP}@{os.urandom(8).hex()}.service"
     await call(bus, SYSTEMD, "StartTransientUnit", "ssa(sv)a(sa(sv))", [unit, "fail", properties, []])
 
 

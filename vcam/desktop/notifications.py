@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
-from html import escape
 from math import isfinite
 from typing import Any
 
@@ -90,7 +89,7 @@ class Notifications:
         notice = NOTICES[kind]
         body = notice.body or (self._seen.sentence if self._seen else "")
         body = body if "actions" in able else f"{body} {notice.by_hand}"
-        return escape(body, quote=False) if "body-markup" in able else body
+        return escaped(body) if "body-markup" in able else body
 
     def _owned(self, _there: bool) -> None:
         self._numbers.clear()  # another server counts anew
@@ -109,6 +108,13 @@ class Notifications:
 
     def _forget(self, signal: Message) -> None:
         self._numbers = {kind: number for kind, number in self._numbers.items() if number != signal.body[0]}
+
+
+def escaped(text: str) -> str:
+    """As text in the server's markup, whatever it holds: the name of a webcam may be anything."""
+    for letter, name in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
+        text = text.replace(letter, name)
+    return text
 
 
 def hints(notice: Notice) -> dict[str, Any]:

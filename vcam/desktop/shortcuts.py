@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-import secrets
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -97,7 +97,7 @@ class Shortcuts:
 
 def token() -> str:
     """A name that nobody else has."""
-    return f"segblur_{secrets.token_hex(8)}"
+    return f"segblur_{os.urandom(8).hex()}"
 
 
 def described(key: str) -> dict[str, Variant]:
