@@ -119,7 +119,7 @@ class ServiceBus(ServiceInterface):
         self._running: set[asyncio.Future[dict[str, Any]]] = set()
         self._opened = -inf
 
-    async def _ask(self, do: str, arguments: dict[str, Any], patience: float = CALL) -> dict[str, Any]:
+    async def _ask(self, do: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """What the service answers. A request that takes longer is carried on. Raises DBusError."""
         if len(self._running) >= MOST_CALLS:
             raise DBusError(ErrorType.LIMITS_EXCEEDED, f"{MOST_CALLS} calls are being answered; try again")
@@ -127,6 +127,7 @@ class ServiceBus(ServiceInterface):
             task = asyncio.ensure_future(self._answer(do, check(do, arguments)))
         except BadRequestError as error:
             raise DBusError(f"{ERROR}Argument", sendable(error)) from None
+        patience = LOADING if arguments.get("key", "").startswith("network.") else CALL
         self._running.add(task)
         task.add_done_callback(self._done)
         await asyncio.wait({task}, timeout=patience)
@@ -225,13 +226,13 @@ class ServiceBus(ServiceInterface):
         await self._ask("effect", arguments)
 
     @dbus_method("Set")
-    async def set(self, key: DBusStr, value: DBusVariant) -> DBusStr:
+    async def set_value(self, key: DBusStr, value: DBusVariant) -> DBusStr:
         """A setting, at once and in the settings file; what there is to know beside."""
         try:
             arguments = fence.set_arguments(key, value.value)
         except SegBlurError as error:
             raise refused(error) from None
-        answer = await self._ask("set", arguments, LOADING if key.startswith("network.") else CALL)
+        answer = await self._ask("set", arguments)
         return sendable(answer.get("note", ""))
 
     @dbus_method("UseProfile")
