@@ -235,12 +235,9 @@ class IdleSettings(Section):
 class DesktopSettings(Section):
     """What the desktop shows of the service."""
 
-    bus: bool = Field(
-        True, description="offer the service on D-Bus, for the icon in the panel, shells and keys: true or false"
-    )
+    bus: bool = Field(True, description="be on D-Bus, for the icon in the panel, shells and keys: true or false")
     notify: Literal["all", "important", "none"] = Field(
-        "important",
-        description="what the icon in the panel notifies of: all (also that the webcam is on), important, or none",
+        "important", description="what the icon notifies of: all (also that the webcam is on), important, or none"
     )
 
 
@@ -297,12 +294,6 @@ def fields() -> Iterator[tuple[str, str, FieldInfo]]:
         assert isinstance(part.annotation, type)
         for name, field in part.annotation.model_fields.items():
             yield section, name, field
-
-
-def limits(field: FieldInfo) -> list[str]:
-    """["0.2 to 1"], or nothing where a setting is no number."""
-    ends = [getattr(part, end) for end in ("ge", "le") for part in field.metadata if hasattr(part, end)]
-    return [f"{ends[0]:g} to {ends[1]:g}"] if len(ends) == 2 else []
 
 
 def load_settings(overrides: dict[str, dict[str, Any]] | None = None, path: Path | None = None) -> Settings:

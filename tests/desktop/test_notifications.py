@@ -7,8 +7,8 @@ import pytest
 
 from tests.helpers.desk import IDLE, LIVE
 from tests.helpers.session_bus import Server, connection, stand_in, until
-from vcam.desktop import notices
 from vcam.desktop import bus as session_bus
+from vcam.desktop import notices
 from vcam.desktop.bus import Names
 from vcam.desktop.notifications import Notifications
 from vcam.names import APP

@@ -59,7 +59,9 @@ def test_it_can_be_paused_and_changed_and_goes_on(bus):
         await call(client_bus, SERVICE, "Pause")
         assert running.device.kinds[-1] == "placeholder"
         assert (await told(client_bus))["Sentence"] == keeper.PAUSED
-        await call(client_bus, SERVICE._replace(interface=PROPERTIES), "Set", "ssv", [BUS, "Paused", Variant("b", False)])
+        await call(
+            client_bus, SERVICE._replace(interface=PROPERTIES), "Set", "ssv", [BUS, "Paused", Variant("b", False)]
+        )
         running.live()
         await call(client_bus, SERVICE, "SetEffect", "sa{sv}", ["blur", {"blur": Variant("d", 0.9)}])
         assert (await told(client_bus))["Strength"] == 0.9

@@ -329,7 +329,9 @@ def test_a_name_that_is_taken_is_a_line_in_the_log_and_no_more(bus, monkeypatch,
     ]
 
 
-@pytest.mark.parametrize("kind", ["tcp:host=127.0.0.1,port={port}", "unix:path=/nowhere;tcp:host=127.0.0.1,port={port}"])
+@pytest.mark.parametrize(
+    "kind", ["tcp:host=127.0.0.1,port={port}", "unix:path=/nowhere;tcp:host=127.0.0.1,port={port}"]
+)
 def test_a_bus_that_is_no_local_socket_is_never_called(bus, monkeypatch, kind, caplog):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", kind.format(port=listener.getsockname()[1]))
@@ -379,7 +381,9 @@ def test_without_systemd_the_window_is_refused_with_the_remedy(bus, monkeypatch)
 
 def test_a_service_in_a_terminal_starts_the_window_itself(bus, monkeypatch, tmp_path):
     out = tmp_path / "token"
-    monkeypatch.setattr(launch, "COMMAND", ("sh", "-c", f'echo "$XDG_ACTIVATION_TOKEN" > {out}.new && mv {out}.new {out}'))
+    monkeypatch.setattr(
+        launch, "COMMAND", ("sh", "-c", f'echo "$XDG_ACTIVATION_TOKEN" > {out}.new && mv {out}.new {out}')
+    )
 
     async def scene():
         async with offered(Model()) as client:

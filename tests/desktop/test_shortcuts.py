@@ -56,7 +56,7 @@ def test_a_portal_that_comes_late_or_again_is_asked(bus):
             await shortcuts.start()
             for _ in range(2):
                 async with stand_in(Portal(caller)) as portal:
-                    await until(lambda: portal.bound and shortcuts._session)  # noqa: B023
+                    await until(lambda: portal.bound and shortcuts._session)
                 await until(lambda: not shortcuts._session)
 
     asyncio.run(scene())

@@ -197,7 +197,7 @@ def test_a_panel_that_comes_late_or_again_gets_the_icon(bus):
             await owned(client, TRAY)
             for _ in range(2):
                 async with stand_in(Watcher()) as watcher:
-                    await until(lambda: watcher.items)  # noqa: B023
+                    await until(lambda: watcher.items)
                     assert watcher.items == [f"org.kde.StatusNotifierItem-{program.process.pid}-1"]
 
     asyncio.run(scene())

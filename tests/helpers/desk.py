@@ -64,7 +64,7 @@ async def signals(bus, interface, member):
             found.append(message.body)
 
     bus.add_message_handler(take)
-    await call(bus, Target(DAEMON, DAEMON_PATH, DAEMON), "AddMatch", "s", [f"interface='{interface}',member='{member}'"])
+    await call(
+        bus, Target(DAEMON, DAEMON_PATH, DAEMON), "AddMatch", "s", [f"interface='{interface}',member='{member}'"]
+    )
     return found
-
-

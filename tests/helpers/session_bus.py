@@ -1,4 +1,4 @@
-"""A D-Bus session of its own, without any program that the bus could start, and stand-ins for what a desktop has on it."""
+"""A D-Bus session of its own, without programs that the bus could start, and stand-ins for what a desktop has on it."""
 
 import asyncio
 import os

@@ -73,9 +73,7 @@ def backgrounds(seen: Seen, library: Library) -> Iterator[Entry]:
 
 def following(entries: tuple[Entry, ...]) -> str:
     """The key of the background after the one that is chosen, the first after the last; "" where there is none."""
-    choices = [
-        one for entry in entries if entry.key == "background" for one in entry.entries if one.kind == "radio"
-    ]
+    choices = [one for entry in entries if entry.key == "background" for one in entry.entries if one.kind == "radio"]
     chosen = next((number for number, one in enumerate(choices) if one.on), -1)
     return choices[(chosen + 1) % len(choices)].key if choices else ""
 

@@ -18,6 +18,22 @@ PATH = "/" + BUS.replace(".", "/")
 LOADING = 30.0  # seconds that a call may take; a picture is looked at first
 
 
+def request(key: str, paused: bool) -> tuple[Any, ...] | None:
+    """The call of D-Bus that an entry of the menu or another key stands for: method, signature, arguments."""
+    what, _, which = key.partition(" ")
+    calls: dict[str, tuple[Any, ...]] = {
+        "pause": ("Resume" if paused else "Pause",),
+        "resume": ("Resume",),
+        "toggle": ("Toggle",),
+        "hide": ("SetEffect", "sa{sv}", "blur", {}),
+        "effect": ("SetEffect", "sa{sv}", which, {}),
+        "picture": ("SetEffect", "sa{sv}", what, {what: Variant("s", which)}),
+        "video": ("SetEffect", "sa{sv}", what, {what: Variant("s", which)}),
+        "profile": ("UseProfile", "s", which),
+    }
+    return calls.get(what)
+
+
 class Remote:
     """What is known of the service."""
 

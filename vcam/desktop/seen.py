@@ -50,7 +50,7 @@ def changes(before: Seen, now: Seen) -> dict[str, Variant]:
 
 def received(values: Mapping[str, Variant], before: Seen | None = None) -> Seen | None:
     """What came over the bus, changes of `before` or all; None where something is missing, as from another version."""
-    fields = dict(zip(PROPERTIES, before, strict=True)) if before else {}
+    fields: dict[str, Any] = dict(zip(PROPERTIES, before, strict=True)) if before else {}
     fields |= {name: one.value for name, one in values.items() if PROPERTIES.get(name) == one.signature}
     return Seen(*(fields[name] for name in PROPERTIES)) if fields.keys() == PROPERTIES.keys() else None
 

@@ -111,9 +111,7 @@ async def publish(bus: MessageBus, seen: Callable[[], Seen], news: asyncio.Event
 class ServiceBus(ServiceInterface):
     """The interface: each call becomes a request as those of the control socket, once it is through the fence."""
 
-    def __init__(
-        self, answer: Answer, seen: Callable[[], Seen], open_window: Callable[[str], Awaitable[None]]
-    ) -> None:
+    def __init__(self, answer: Answer, seen: Callable[[], Seen], open_window: Callable[[str], Awaitable[None]]) -> None:
         super().__init__(BUS)
         self._answer, self._seen, self._open_window = answer, seen, open_window
         self._running: set[asyncio.Future[dict[str, Any]]] = set()
@@ -177,7 +175,7 @@ class ServiceBus(ServiceInterface):
         return self._seen().paused
 
     @paused.setter
-    async def set_paused(self, value: DBusBool) -> None:  # type: ignore[misc]  # dbus-fast awaits setters, too
+    async def set_paused(self, value: DBusBool) -> None:
         """Pause or resume."""
         await self._ask("pause" if value else "resume", {})
 

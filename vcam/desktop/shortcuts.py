@@ -81,7 +81,8 @@ class Shortcuts:
             del self._waiting[path]
         if code:
             raise DBusError("org.freedesktop.DBus.Error.AccessDenied", "the desktop or its user has refused")
-        return results
+        found: dict[str, Variant] = results
+        return found
 
     def _answered(self, signal: Message) -> None:
         answer = self._waiting.get(signal.path or "")

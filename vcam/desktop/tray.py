@@ -10,7 +10,6 @@ import sys
 from collections.abc import Coroutine
 from typing import Any
 
-from dbus_fast import Variant
 from dbus_fast.aio import MessageBus
 
 from vcam.desktop import icon_bus, menu_bus, texts
@@ -19,7 +18,7 @@ from vcam.desktop.launch import SYSTEMD, open_panel
 from vcam.desktop.library import read_library, read_setting
 from vcam.desktop.menu import EMPTY, following, menu
 from vcam.desktop.notifications import Notifications
-from vcam.desktop.remote import Remote
+from vcam.desktop.remote import Remote, request
 from vcam.desktop.shortcuts import Shortcuts
 from vcam.errors import SegBlurError
 from vcam.names import TRAY
@@ -159,32 +158,17 @@ class Tray:
 
     async def _do(self, key: str, token: str) -> None:
         """Raises one of BUS_ERRORS."""
-        seen, (what, _, which) = self._remote.seen, key.partition(" ")
-        if what == "quit":
-            self._over.set()
-        elif what == "panel":
-            await open_panel(token)
-        elif what == "start":
-            await call(self._bus, SYSTEMD, "StartUnit", "ss", [UNIT, "replace"], start=False)
-        elif what == "pause":
-            await self._remote.call("Resume" if seen and seen.paused else "Pause")
-        elif what == "resume":
-            await self._remote.call("Resume")
-        elif what == "toggle":
-            await self._remote.call("Toggle")
-        elif what == "hide":
-            await self._remote.call("SetEffect", "sa{sv}", "blur", {})
-        elif what == "effect":
-            await self._remote.call("SetEffect", "sa{sv}", which, {})
-        elif what in ("picture", "video"):
-            await self._remote.call("SetEffect", "sa{sv}", what, {what: Variant("s", which)})
-        elif what == "profile":
-            await self._remote.call("UseProfile", "s", which)
-        elif what == "next":
+        if key == "next":
             self._library = await read_library()
-            if following_key := following(menu(seen, self._library)):
-                await self._do(following_key, token)
-        if what in ("effect", "picture", "video", "profile", "hide", "next"):
+            key = following(menu(self._remote.seen, self._library))
+        if key == "quit":
+            self._over.set()
+        elif key == "panel":
+            await open_panel(token)
+        elif key == "start":
+            await call(self._bus, SYSTEMD, "StartUnit", "ss", [UNIT, "replace"], start=False)
+        elif asked := request(key, bool(self._remote.seen and self._remote.seen.paused)):
+            await self._remote.call(*asked)
             self._refresh()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
