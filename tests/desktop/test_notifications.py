@@ -80,7 +80,7 @@ def test_a_button_is_told_with_the_desktops_token(bus):
     async def scene():
         async with stand_in(Server()) as server, notifier() as (notifications, pressed):
             notifications.look(ROOM)
-            await until(lambda: server.shown)
+            await until(lambda: notifications._numbers)
             server.press(1, "hide")
             server.give_token(1, "token-1")
             server.press(1, "default")
@@ -94,7 +94,7 @@ def test_buttons_of_other_notifications_and_of_other_programs_are_not_ours(bus):
     async def scene():
         async with stand_in(Server()) as server, notifier() as (notifications, pressed), connection() as stranger:
             notifications.look(ROOM)
-            await until(lambda: server.shown)
+            await until(lambda: notifications._numbers)
             impostor = Server()
             stranger.export(Server.PATH, impostor)
             impostor.press(1, "hide")
@@ -139,7 +139,7 @@ def test_one_that_is_over_before_it_was_shown_is_taken_back(bus):
         async with stand_in(Server()) as server, notifier() as (notifications, _):
             server.awake.clear()
             notifications.look(ROOM)
-            await until(lambda: notifications._tasks)
+            await until(lambda: server.asked)
             notifications.look(IDLE)
             server.awake.set()
             await until(lambda: server.closed == [1])

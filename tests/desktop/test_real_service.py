@@ -23,8 +23,9 @@ A_FILE = re.compile(r"/(dev|proc|home|tmp|sys|run|memfd)\b")
 
 async def seen(bus, **wanted):
     """Until the service is seen so."""
-    while not wanted.items() <= (found := await told(bus)).items():
-        await asyncio.sleep(0.06)  # a caller has twenty calls a second
+    async with asyncio.timeout(PATIENCE):
+        while not wanted.items() <= (found := await told(bus)).items():
+            await asyncio.sleep(0.06)  # a caller has twenty calls a second
     return found
 
 
@@ -145,14 +146,14 @@ def test_the_icon_shows_the_real_service_until_that_is_killed(bus, tmp_path):
     async def scene():
         async with Program("run", "--camera.device", "sample", **environment) as service, shown() as item:
             await owned(item.bus, BUS)
-            await item.until_listed("Pause")
+            await item.until(**icon("trouble"))  # there is no virtual camera
             async with window():
                 await seen(item.bus, Previews=1)
                 await item.click("Pause")
                 await seen(item.bus, Paused=True)
-                await item.until(**icon("paused"))
+                await item.until_on("Pause")
             service.process.send_signal(signal.SIGKILL)
-            await item.until(ToolTip=["", [], "SegBlur", texts.STOPPED], **icon("stopped"))
+            await item.until(ToolTip=("", [], "SegBlur", texts.STOPPED), **icon("stopped"))
             await asyncio.wait_for(service.process.wait(), PATIENCE)
 
     asyncio.run(scene())

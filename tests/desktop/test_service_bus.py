@@ -67,13 +67,13 @@ CALLS = [
 ]
 
 
-@pytest.mark.parametrize(("member", "signature", "body", "request"), CALLS, ids=[f"{c[0]} {c[2]}" for c in CALLS])
-def test_a_call_is_a_request_as_those_of_the_control_socket(bus, member, signature, body, request):
+@pytest.mark.parametrize(("member", "signature", "body", "asked"), CALLS, ids=[f"{c[0]} {c[2]}" for c in CALLS])
+def test_a_call_is_a_request_as_those_of_the_control_socket(bus, member, signature, body, asked):
     async def scene():
         model = Model()
         async with offered(model) as client:
             await call(client, SERVICE, member, signature, body)
-        assert model.asked == [request]
+        assert model.asked == [asked]
 
     asyncio.run(scene())
 
@@ -361,7 +361,7 @@ def test_the_window_is_started_outside_of_the_sandbox_of_a_unit(bus, monkeypatch
             await call(client, SERVICE, "OpenPanel", "s", ["token-2"])  # while it is about to come
             ((name, made),) = systemd.made
         assert name.startswith(f"app-{APP}@")
-        assert made["ExecStart"] == [[launch.COMMAND[0], [*launch.COMMAND], False]]
+        assert made["ExecStart"] == [(launch.COMMAND[0], [*launch.COMMAND], False)]
         assert made["Environment"] == ["XDG_ACTIVATION_TOKEN=token-1"]
 
     asyncio.run(scene())

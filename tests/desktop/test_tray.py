@@ -11,7 +11,7 @@ import pytest
 from dbus_fast import Variant
 
 from tests.helpers.desk import IDLE, LIVE, Model, offered, owned, signals
-from tests.helpers.session_bus import Program, Systemd, Watcher, connection, stand_in, until
+from tests.helpers.session_bus import PATIENCE, Program, Systemd, Watcher, connection, stand_in, until
 from vcam.desktop import icon_bus, launch, menu_bus, texts, tray
 from vcam.desktop.bus import PROPERTIES, Target, call
 from vcam.errors import SettingsError
@@ -50,13 +50,21 @@ class Item:
 
     async def until(self, **wanted):
         """Until it looks so."""
-        while not wanted.items() <= (await self.look()).items():
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(PATIENCE):
+            while not wanted.items() <= (await self.look()).items():
+                await asyncio.sleep(0.01)
+
+    async def until_on(self, label):
+        """Until an entry is marked."""
+        async with asyncio.timeout(PATIENCE):
+            while (await self.entries())[label][1].get("toggle-state") != 1:
+                await asyncio.sleep(0.01)
 
     async def until_listed(self, label, there=True):
         """Until the menu has such an entry, or none."""
-        while (label in await self.entries()) != there:
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(PATIENCE):
+            while (label in await self.entries()) != there:
+                await asyncio.sleep(0.01)
 
 
 def icon(state):
@@ -82,12 +90,12 @@ def test_the_icon_is_registered_and_says_what_there_is(bus):
             found = await item.look()
             assert (found["Id"], found["Title"], found["Category"]) == ("segblur", "SegBlur", "Hardware")
             assert (found["Status"], found["Menu"], found["ItemIsMenu"]) == ("Active", "/MenuBar", False)
-            assert found["ToolTip"] == ["", [], "SegBlur", texts.LIVE]
+            assert found["ToolTip"] == ("", [], "SegBlur", texts.LIVE)
             folder = Path(found["IconThemePath"]) / "hicolor" / "symbolic" / "apps"
             for state in ("idle", "live", "paused", "trouble", "stopped"):
                 assert (folder / f"{APP}-{state}-symbolic.svg").is_file()
             model.change(effect="room", room_shown=True)
-            await item.until(Status="NeedsAttention", ToolTip=["", [], "SegBlur", texts.ROOM], **icon("trouble"))
+            await item.until(Status="NeedsAttention", ToolTip=("", [], "SegBlur", texts.ROOM), **icon("trouble"))
 
     asyncio.run(scene())
 
@@ -158,10 +166,10 @@ def test_what_the_service_refuses_is_said_by_the_icon_until_the_next_click(bus):
         async with offered(Refuses()), shown() as item:
             await item.until(**icon("idle"))
             await item.click("Dim")
-            await item.until(ToolTip=["", [], "SegBlur", "beach.jpg is gone"])
+            await item.until(ToolTip=("", [], "SegBlur", "beach.jpg is gone"))
             assert "beach.jpg is gone" in await item.entries()
             await item.click("Pause")
-            await item.until(ToolTip=["", [], "SegBlur", texts.IDLE])
+            await item.until(ToolTip=("", [], "SegBlur", texts.IDLE))
 
     asyncio.run(scene())
 
@@ -186,7 +194,7 @@ def test_where_nothing_can_start_it_the_remedy_is_said(bus):
     async def scene():
         async with shown() as item:
             await item.click(texts.START)
-            await item.until(ToolTip=["", [], "SegBlur", texts.NOT_STARTED])
+            await item.until(ToolTip=("", [], "SegBlur", texts.NOT_STARTED))
 
     asyncio.run(scene())
 

@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import asynccontextmanager
 
-from tests.helpers.session_bus import connection
+from tests.helpers.session_bus import PATIENCE, connection
 from tests.service.test_metrics import status
 from vcam.desktop.bus import DAEMON, DAEMON_PATH, Target, call
 from vcam.desktop.seen import Seen
@@ -51,8 +51,9 @@ async def owner(bus, name):
 
 async def owned(bus, name, there=True):
     """Until a name has an owner, or none."""
-    while bool(await owner(bus, name)) != there:
-        await asyncio.sleep(0.005)
+    async with asyncio.timeout(PATIENCE):
+        while bool(await owner(bus, name)) != there:
+            await asyncio.sleep(0.005)
 
 
 async def signals(bus, interface, member):

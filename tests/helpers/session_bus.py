@@ -84,11 +84,12 @@ def daemon():
 async def connection(address=None):
     """A program on the bus."""
     bus = await MessageBus(bus_address=address or os.environ["DBUS_SESSION_BUS_ADDRESS"]).connect()
+    gone = asyncio.ensure_future(bus.wait_for_disconnect())
     try:
         yield bus
     finally:
         bus.disconnect()
-        await asyncio.sleep(0.01)  # it closes its socket in the loop's next turns, and tells nobody
+        await asyncio.gather(gone, return_exceptions=True)
 
 
 async def until(condition):
@@ -184,6 +185,7 @@ class Server(ServiceInterface):
         super().__init__(self.NAME)
         self.able, self.shown, self.closed, self.awake = list(able), [], [], asyncio.Event()
         self.awake.set()
+        self.asked = 0
 
     @dbus_method("GetCapabilities")
     def get_capabilities(self) -> Texts:
@@ -201,6 +203,7 @@ class Server(ServiceInterface):
         hints: DBusDict,
         expires: DBusInt32,
     ) -> DBusUInt32:
+        self.asked += 1
         await self.awake.wait()
         number = replaces or len(self.shown) + 1
         given = {name: value.value for name, value in hints.items()}

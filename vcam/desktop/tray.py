@@ -48,6 +48,12 @@ async def show_icon() -> None:
         bus.disconnect()
 
 
+def note_lost(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What is still to be sent when the session ends is lost, and no reason for a complaint."""
+    if not isinstance(context.get("exception"), BUS_ERRORS):
+        loop.default_exception_handler(context)
+
+
 def say(sentence: str) -> None:
     """To whoever started it by hand."""
     print(f"segblur: {sentence}", file=sys.stderr, flush=True)
@@ -75,6 +81,7 @@ class Tray:
     async def stay(self) -> None:
         """Show it until it is over. Raises one of BUS_ERRORS where the session ends."""
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(note_lost)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._over.set)
         self._bus.export(icon_bus.PATH, self._icon)
