@@ -21,7 +21,7 @@ from vcam.desktop.bus import PROPERTIES, Target, call
 from vcam.desktop.menu_bus import Texts
 from vcam.names import BUS
 
-PATIENCE = 60.0  # seconds after which a test gives up; nothing here takes a tenth of it
+PATIENCE = 20.0  # seconds after which a test gives up; nothing here takes a tenth of it
 Pair = Annotated[list, DBusSignature("us")]
 Pressed = Annotated[list, DBusSignature("osta{sv}")]
 Keys = Annotated[list, DBusSignature("a(sa{sv})")]
