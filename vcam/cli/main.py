@@ -36,6 +36,7 @@ COMMANDS = {
     "gallery": "gallery",
     "profile": "profile",
     "weights": "weights",
+    "tray": "tray",
     "setup": "host",
     "doctor": "host",
     "train": "training",
