@@ -15,7 +15,7 @@ from vcam.control.protocol import socket_path
 from vcam.desktop.service_bus import serve_bus
 from vcam.devices.previews import Previews
 from vcam.errors import SegBlurError
-from vcam.service import keeper, weights_trial
+from vcam.service import keeper, supervisor, weights_trial
 from vcam.service.service import Service
 from vcam.service.supervisor import Supervisor
 from vcam.settings import config_path, load_settings
@@ -100,6 +100,7 @@ def at_home(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     monkeypatch.setattr(weights_trial, "WATCH", 0.05)
+    monkeypatch.setattr(supervisor, "FAREWELL", PATIENCE)  # a busy machine takes long to end what is killed
 
 
 @pytest.fixture

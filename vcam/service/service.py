@@ -146,8 +146,9 @@ class Service:
         if do == "toggle":
             now, before = monotonic(), self._toggled
             self._toggled = now
-            await self._pause(self._state.paused if now - before < BOUNCE else not self._state.paused)
-            return {"paused": self._state.paused}
+            paused = self._state.paused if now - before < BOUNCE else not self._state.paused
+            await self._pause(paused)
+            return {"paused": paused}
         if do == "profile":
             return await self._profile(**arguments)
         if do == "set":
