@@ -37,6 +37,11 @@ async def notifier(setting="all"):
         yield one, pressed
 
 
+def idle(notifications):
+    """Whether all has been said that is to be said."""
+    return all(task.done() for task in notifications._tasks.values())
+
+
 ROWS = [
     ([LIVE], "Your webcam is on", "A program is showing SegBlur Camera.", 0, ["pause", "Pause", "default"]),
     ([TROUBLE], "SegBlur can't show you", "there is no webcam named &lt;b&gt;R&amp;D&lt;/b&gt;", 1, ["default"]),
@@ -124,11 +129,11 @@ def test_the_setting_can_silence_them(bus):
         async with stand_in(Server()) as server:
             async with notifier("none") as (notifications, _):
                 notifications.look(LIVE._replace(effect="room", room_shown=True))
-                await until(lambda: not notifications._tasks)
+                await until(lambda: idle(notifications))
             assert server.shown == []
             async with notifier("important") as (notifications, _):
                 notifications.look(LIVE._replace(effect="room", room_shown=True))
-                await until(lambda: not notifications._tasks)
+                await until(lambda: idle(notifications))
             assert server.summaries() == ["Your room is shown"]
 
     asyncio.run(scene())
@@ -153,7 +158,7 @@ def test_a_server_that_never_answers_is_given_up(bus, monkeypatch, caplog):
             server.awake.clear()
             monkeypatch.setattr(session_bus, "PATIENCE", 0.05)
             notifications.look(ROOM)
-            await until(lambda: caplog.records and not notifications._tasks)
+            await until(lambda: caplog.records and idle(notifications))
             server.awake.set()
             notifications.look(IDLE)
             notifications.look(ROOM)
@@ -167,7 +172,7 @@ def test_without_a_server_it_is_a_line_in_the_log(bus, caplog):
     async def scene():
         async with notifier() as (notifications, _):
             notifications.look(ROOM)
-            await until(lambda: caplog.records and not notifications._tasks)
+            await until(lambda: caplog.records and idle(notifications))
 
     asyncio.run(scene())
     assert "no notification can be shown" in caplog.text

@@ -1,13 +1,16 @@
 """The real service with the sample for a camera, as programs on D-Bus see it and what they can do to it."""
 
 import asyncio
+import os
 import re
 import signal
 
 import pytest
 from dbus_fast import Variant
 from dbus_fast.errors import DBusError
+from PIL import Image
 
+from tests.desktop.test_tray import icon, shown
 from tests.helpers.desk import owned
 from tests.helpers.keepers import PATIENCE
 from tests.helpers.running import Running, at_home, file  # noqa: F401 - a fixture
@@ -15,6 +18,7 @@ from tests.helpers.session_bus import SERVICE, Program, connection, told, window
 from vcam.control import client
 from vcam.desktop import texts
 from vcam.desktop.bus import PROPERTIES, call
+from vcam.desktop.menu import NEWEST
 from vcam.names import BUS
 from vcam.service import keeper
 
@@ -103,6 +107,42 @@ def test_a_room_that_a_terminal_shows_is_hidden_by_d_bus_and_never_shown(bus):
         in_session(scene)
 
 
+def test_a_profile_is_used_unless_it_shows_the_room(bus):
+    async def scene(client_bus):
+        client.ask("effect", effect="bokeh")
+        client.ask("profile", save="dark")
+        client.ask("effect", effect="blur", on="person")
+        client.ask("profile", save="room")
+        running.device.secrets.clear()  # what was seen until now was wanted
+        await call(client_bus, SERVICE, "UseProfile", "s", ["dark"])
+        running.device.secrets.clear()
+        assert (await told(client_bus))["Effect"] == "bokeh"
+        for name in ("room", "none"):
+            with pytest.raises(DBusError, match=r"over D-Bus|there is no profile none"):
+                await call(client_bus, SERVICE, "UseProfile", "s", [name])
+        assert (await told(client_bus))["Effect"] == "bokeh"
+        assert file()["look"]["on"] == "background"
+        running.still_live()
+
+    with Running(bus=True) as running:
+        running.live()
+        in_session(scene)
+
+
+def test_a_profile_that_an_option_would_make_show_the_room_is_refused(bus, monkeypatch):
+    async def scene(client_bus):
+        client.ask("profile", save="dark")
+        monkeypatch.setenv("SEGBLUR_LOOK__ON", "person")
+        with pytest.raises(DBusError, match="over D-Bus"):
+            await call(client_bus, SERVICE, "UseProfile", "s", ["dark"])
+        assert not (await told(client_bus))["RoomShown"]
+        running.still_live()
+
+    with Running(bus=True) as running:
+        running.live()
+        in_session(scene)
+
+
 def test_nothing_that_it_says_is_a_file(bus):
     async def scene(client_bus):
         async with window():
@@ -138,15 +178,28 @@ def test_a_bus_that_hangs_from_the_start_holds_nothing_up(bus):
         running.still_live()
 
 
-def test_the_icon_shows_the_real_service_until_that_is_killed(bus, tmp_path):
-    from tests.desktop.test_tray import icon, shown
-
+def test_the_icon_shows_the_real_service_until_that_is_killed(bus, tmp_path, monkeypatch):
+    gallery = tmp_path / "data" / "segblur" / "gallery"
+    gallery.mkdir(parents=True)
+    for number in range(200):
+        Image.new("RGB", (32, 18), (0, number, 90)).save(gallery / f"beach {number}.png")
+        os.utime(gallery / f"beach {number}.png", (number, number))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     environment = {"SEGBLUR_OUTPUT__PIPEWIRE": "off", "HOME": str(tmp_path)}
 
     async def scene():
         async with Program("run", "--camera.device", "sample", **environment) as service, shown() as item:
             await owned(item.bus, BUS)
             await item.until(**icon("trouble"))  # there is no virtual camera
+            await item.until_listed("beach 199")
+            listed = [label for label in await item.entries() if label.startswith("beach")]
+            assert listed == [f"beach {number}" for number in range(199, 199 - NEWEST, -1)]
+            await item.click("beach 195")
+            await seen(item.bus, Effect="picture")
+            await item.until_on("beach 195")
+            await asyncio.to_thread(client.ask, "profile", save="home")
+            await call(item.bus, item.menu, "AboutToShow", "i", [0])
+            await item.until_on("home")
             async with window():
                 await seen(item.bus, Previews=1)
                 await item.click("Pause")

@@ -57,7 +57,7 @@ class Item:
     async def until_on(self, label):
         """Until an entry is marked."""
         async with asyncio.timeout(PATIENCE):
-            while (await self.entries())[label][1].get("toggle-state") != 1:
+            while (await self.entries()).get(label, (0, {}))[1].get("toggle-state") != 1:
                 await asyncio.sleep(0.01)
 
     async def until_listed(self, label, there=True):

@@ -4,6 +4,7 @@ import asyncio
 import threading
 import tomllib
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -49,7 +50,7 @@ class Running:
                 await self.service.network.begin()
                 stack.callback(asyncio.ensure_future(self.service.network.watch()).cancel)
                 if self.bus:
-                    on_bus = serve_bus(service.answer, service.seen, service.news)
+                    on_bus = serve_bus(partial(service.answer, fenced=True), service.seen, service.news)
                     stack.callback(asyncio.ensure_future(on_bus).cancel)
                 self.ready.set()
                 await keeper.keep(self.state, outputs, self.supervisor, self.service)
