@@ -33,6 +33,7 @@ COMMANDS = {
     "effect": "service",
     "camera": "service",
     "weights": "weights",
+    "panel": "panel",
     "setup": "host",
     "doctor": "host",
     "train": "training",

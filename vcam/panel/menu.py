@@ -1,0 +1,57 @@
+"""The menu of the strip, and the keys that do the same."""
+
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QMenu, QMessageBox
+
+from vcam.control.protocol import COMMANDS
+from vcam.panel import texts
+from vcam.panel.check import Check
+from vcam.panel.profiles import Profiles
+
+if TYPE_CHECKING:
+    from vcam.panel.window import Window
+
+
+def fill(menu: QMenu, window: "Window") -> None:
+    """All entries."""
+
+    def entry(text: str, what: Callable[[], object], keys: str = "", to: QMenu | None = menu) -> QAction:
+        action = QAction(text, window)
+        action.triggered.connect(lambda: what())
+        if keys:
+            action.setShortcut(QKeySequence(keys))
+        window.addAction(action)  # its keys work while the menu is closed
+        if to is not None:
+            to.addAction(action)
+        return action
+
+    entry("", window.toggle, "Ctrl+P", None)
+    entry(texts.ADD_ENTRY, window.page.gallery.choose_files, "Ctrl+O")
+    if "profile" in COMMANDS:
+        sub = menu.addMenu(texts.PROFILES)
+        profiles = Profiles(sub, window.wishes)
+        menu.aboutToShow.connect(lambda: window.known.status and profiles.read())
+    menu.addSeparator()
+    entry(texts.CHECK, lambda: Check(window).open(), "F5")
+    menu.addSeparator()
+    room = entry(texts.SHOW_ROOM, window.ask_to_show_room)
+    menu.aboutToShow.connect(lambda: room.setEnabled(window.known.status is not None))
+    menu.addSeparator()
+    entry(texts.HELP, lambda: show(window, texts.HELP_TEXT), "F1")
+    entry(texts.ABOUT, lambda: show(window, texts.ABOUT_TEXT.format(version=version("segblur"))))
+    menu.addSeparator()
+    entry(texts.CLOSE, window.close, "Ctrl+W")
+    entry(texts.QUIT, window.leave, "Ctrl+Q")
+
+
+def show(window: "Window", text: str) -> None:
+    """A text in a dialog."""
+    box = QMessageBox(QMessageBox.Icon.NoIcon, texts.NAME, text, QMessageBox.StandardButton.Close, window)
+    box.setTextFormat(Qt.TextFormat.RichText)
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    box.open()
