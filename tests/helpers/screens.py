@@ -21,6 +21,7 @@ PARTS = {
     "xdotool": "xdotool",
 }
 SIZE = 1600, 1400
+FIRST = 1000  # numbers of screens below are other people's
 # A bus with service files would start the portals of this machine.
 BUS = """\
 <!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -40,6 +41,23 @@ class Screen(Session):
         """All that is on the screen."""
         return ImageGrab.grab(xdisplay=f":{self.display}")
 
+    def is_managed(self) -> bool:
+        """Whether the window manager works. Raises RuntimeError where it has ended."""
+        if (code := self.processes["openbox"].poll()) is not None:
+            raise RuntimeError(f"openbox ended with {code}: {(self.folder / 'openbox.log').read_text()}")
+        return bool(self.run("xdotool", "get_num_desktops").strip())
+
+    def window(self) -> str:
+        """The number of the window that is seen."""
+        found: list[str] = []
+
+        def look() -> list[str]:
+            found[:] = self.run("xdotool", "search", "--onlyvisible", "--name", "^SegBlur$").split()
+            return found
+
+        until(look, "a window is seen")
+        return found[0]
+
     def key(self, *keys: str) -> None:
         """Press keys, as xdotool calls them, in the window that has the focus."""
         self.run("xdotool", "key", "--clearmodifiers", *keys)
@@ -53,7 +71,9 @@ def screen(width: int = SIZE[0], height: int = SIZE[1]) -> Iterator[Screen]:
         here = Screen(Path(folder))
         try:
             size = f"{width}x{height}x24"
-            here.display = started(here, "Xvfb", "Xvfb", "-displayfd", "{}", "-nolisten", "tcp", "-screen", "0", size)
+            # A number of our own: one that looks for a free number may lose its socket to another that ends just then.
+            words = ("Xvfb", f":{FIRST + os.getpid()}", "-displayfd", "{}", "-nolisten", "tcp", "-screen", "0", size)
+            here.display = started(here, "Xvfb", *words)
             here.environment |= {"DISPLAY": f":{here.display}"}
             config = here.folder / "bus.conf"
             config.write_text(BUS.format(path=here.folder / "bus"))
@@ -61,7 +81,7 @@ def screen(width: int = SIZE[0], height: int = SIZE[1]) -> Iterator[Screen]:
             started(here, "dbus", *words)
             here.start("openbox")
             here.start("accessibility", LAUNCHER, "--launch-immediately")
-            until(lambda: here.run("xdotool", "get_num_desktops").strip(), "the window manager is there")
+            until(here.is_managed, "the window manager is there")
             here.environment |= {
                 "PYTHONPATH": str(ROOT),
                 "QT_LINUX_ACCESSIBILITY_ALWAYS_ON": "1",

@@ -66,7 +66,7 @@ def main():
             pid = start_panel(here)
             until(lambda: client.ask("status")["state"] == "live", "the preview is live")
             preview, memory = share(pid), resident(pid)
-            here.run("xdotool", "search", "--name", "^SegBlur$", "windowminimize")
+            here.run("xdotool", "windowminimize", here.window())
             until(lambda: client.ask("status")["previews"] == 0, "the preview is closed")
             minimised = share(pid)
     print(HEADER)

@@ -78,7 +78,7 @@ def test_a_person_sees_what_others_see_chooses_a_background_and_pauses(here, ser
     window = open_panel()
     until(lambda: client.ask("status")["previews"] == 1, "the preview is open")
     says(window, texts.LIVE_HERE)
-    until(lambda: preview_of(window, here).std(axis=2).mean() > 3, "the picture is in colour")
+    until(lambda: preview_of(window, here).mean() > 70, "the picture is live, which is brighter than a notice")
     tiles = window.find("list", texts.BACKGROUND)
     colour = tiles.find("list item", texts.EFFECTS["colour"])
     assert colour.actions() == ["Toggle"]
@@ -86,11 +86,11 @@ def test_a_person_sees_what_others_see_chooses_a_background_and_pauses(here, ser
     until(lambda: setting("look", "effect") == "colour", "the service has the setting")
     assert file()["look"]["effect"] == "colour"
     green = np.array([0x00, 0xB1, 0x40])
-    until(lambda: np.abs(preview_of(window, here)[40, 40].astype(int) - green).max() < 12, "the wall is green")
+    until(lambda: np.abs(preview_of(window, here)[40, 100].astype(int) - green).max() < 12, "the wall is green")
     window.find("push button", "Pause").do()
     says(window, texts.PAUSED)
     assert client.ask("status")["state"] == "paused"
-    until(lambda: preview_of(window, here).std(axis=2).mean() < 3, "a notice is shown")
+    until(lambda: preview_of(window, here).mean() < 50, "a notice is shown")
     window.find("push button", "Resume").do()
     says(window, texts.LIVE_HERE)
 
@@ -109,19 +109,20 @@ def test_a_setting_that_is_changed_elsewhere_moves_the_control(service, open_pan
 @pytest.mark.parametrize("how", ["closed", "minimised", "killed"])
 def test_a_window_that_is_not_seen_does_not_keep_the_webcam_on(here, service, open_panel, how):
     window = open_panel()
+    number = here.window()
     until(lambda: client.ask("status")["state"] == "live", "the webcam is on")
     if how == "killed":
         os.kill(here.processes["panel"].pid, signal.SIGKILL)
     elif how == "closed":
-        here.run("xdotool", "search", "--name", "^SegBlur$", "windowactivate", "--sync")
+        here.run("xdotool", "windowactivate", "--sync", number)
         here.key("ctrl+w")
     else:
-        here.run("xdotool", "search", "--name", "^SegBlur$", "windowminimize")
+        here.run("xdotool", "windowminimize", number)
     until(lambda: client.ask("status")["previews"] == 0, "the preview is closed")
     until(lambda: client.ask("status")["camera"] is None, "the webcam is off")
     if how == "minimised":
         assert window.find("frame").name == texts.NAME
-        here.run("xdotool", "search", "--name", "^SegBlur$", "windowmap", "windowactivate")
+        here.run("xdotool", "windowactivate", number)
         until(lambda: client.ask("status")["previews"] == 1, "the preview is open again")
 
 
@@ -130,13 +131,13 @@ def test_a_service_that_ends_in_the_middle_disables_the_controls_and_comes_back(
     says(window, texts.LIVE_HERE)
     service.state.stop()
     says(window, texts.STOPPED)
-    assert not window.find("list item", "Blur").has("enabled")
+    assert not window.find("list", texts.BACKGROUND).has("enabled")
     assert window.find("slider", that=lambda node: node.labels() == ["Strength"]).value == 50  # not emptied
     service.thread.join()
     with Running(idle=IdleSettings(webcam=0.0, network=60.0)) as again:
         again.device.readers.leave()
         says(window, texts.LIVE_HERE)
-        assert window.find("list item", "Blur").has("enabled")
+        assert window.find("list", texts.BACKGROUND).has("enabled")
 
 
 def answering(line):

@@ -6,8 +6,6 @@ from pathlib import Path
 from vcam.cli.options import Commands, add_command
 from vcam.errors import SegBlurError
 
-PACKAGES = "libegl1 libgl1 libglib2.0-0 libfontconfig1 libdbus-1-3 libxkbcommon-x11-0 libxcb-cursor0"
-
 
 def add(commands: Commands) -> None:
     """The command."""
@@ -22,6 +20,7 @@ def add(commands: Commands) -> None:
 def panel(arguments: argparse.Namespace) -> int:
     """Show it. Raises SegBlurError."""
     from vcam.host.window import lacking_window
+    from vcam.panel.display import lacking_library
 
     if missing := lacking_window():
         raise SegBlurError(missing)
@@ -30,5 +29,5 @@ def panel(arguments: argparse.Namespace) -> int:
     except ImportError as error:
         if ".so" not in str(error):
             raise
-        raise SegBlurError(f"the window needs a system library ({error}); on Debian: apt install {PACKAGES}") from None
+        raise lacking_library(error) from None
     return run(arguments.files, arguments.hidden)

@@ -15,6 +15,7 @@ from vcam.panel.wishes import Wishes
 
 FOLDER = Path(__file__).parent / "effects"
 WEAKEST, STRONGEST = 0.2, 1.0
+FIRST_COLOUR = "#00b140"  # until the service says which
 WITHOUT_STRENGTH = ("colour", "picture", "video")
 
 
@@ -33,6 +34,7 @@ class Background(QWidget):
             if effect != "colour":
                 item.setData(QPixmap(str(FOLDER / f"{effect}.jpg")), PICTURE)
             self._model.appendRow(item)
+        self._item("colour").setData(on_colour(FIRST_COLOUR), PICTURE)
         self.tiles.setModel(self._model)
         self.tiles.chosen.connect(self._chosen)
         self.tiles.pressed.connect(self._pressed)

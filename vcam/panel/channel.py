@@ -31,10 +31,9 @@ def convert(i420: bytes, size: tuple[int, int], step: int) -> tuple[bytes, tuple
     for each pixel; and its size.
     """
     width, height = size
-    pixels, half = memoryview(i420), (width // 2, height // 2)
-    whole, quarter = width * height, half[0] * half[1]
-    y = Image.frombuffer("L", size, pixels[:whole], "raw", "L", 0, 1)
-    chroma = (pixels[whole : whole + quarter], pixels[whole + quarter : whole + 2 * quarter])
+    half, whole, quarter = (width // 2, height // 2), width * height, width * height // 4
+    y = Image.frombuffer("L", size, i420[:whole], "raw", "L", 0, 1)
+    chroma = (i420[whole : whole + quarter], i420[whole + quarter :])
     planes = [Image.frombuffer("L", half, plane, "raw", "L", 0, 1) for plane in chroma]
     if step > 1:
         y = y.reduce(step)

@@ -39,5 +39,6 @@ def contrast(one: QColor, other: QColor) -> float:
 
 def luminance(colour: QColor) -> float:
     """Relative luminance, as WCAG 2 defines it."""
-    parts = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in colour.getRgbF()[:3])
-    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True))
+    shares = (colour.redF(), colour.greenF(), colour.blueF())
+    linear = [share / 12.92 if share <= 0.03928 else float(((share + 0.055) / 1.055) ** 2.4) for share in shares]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -8,7 +8,10 @@ from pathlib import Path
 from vcam.errors import SegBlurError
 
 NO_SCREEN = "there is no screen to show a window on; segblur status and segblur set work everywhere"
-NO_CURSORS = "the window needs a system library (libxcb-cursor.so.0); on Debian: apt install libxcb-cursor0"
+PACKAGES = (
+    "libegl1 libgl1 libglib2.0-0 libfontconfig1 libdbus-1-3 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 "
+    "libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xkb1"
+)
 
 
 def demand_screen() -> None:
@@ -20,10 +23,19 @@ def demand_screen() -> None:
         return
     if chosen == "wayland" or not x11_answers():
         raise SegBlurError(NO_SCREEN)
-    try:
-        ctypes.CDLL("libxcb-cursor.so.0")
-    except OSError:
-        raise SegBlurError(NO_CURSORS) from None
+    from PySide6.QtCore import QLibraryInfo
+
+    plugin = Path(QLibraryInfo.path(QLibraryInfo.LibraryPath.PluginsPath), "platforms/libqxcb.so")
+    if plugin.exists():
+        try:
+            ctypes.CDLL(str(plugin))
+        except OSError as error:
+            raise lacking_library(error) from None
+
+
+def lacking_library(error: Exception) -> SegBlurError:
+    """For what can't be loaded because one of the system's libraries is missing."""
+    return SegBlurError(f"the window needs a system library ({error}); on Debian: apt install {PACKAGES}")
 
 
 def wayland_answers() -> bool:

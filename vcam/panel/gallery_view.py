@@ -129,7 +129,7 @@ class Gallery(QWidget):
             try:
                 paths.append(gallery.local(url.toString(QUrl.ComponentFormattingOption.FullyEncoded)))
             except SegBlurError as error:
-                self.say(str(error))
+                self.say(texts.sentence(str(error)))
         if paths:
             self.add(paths)
 
@@ -157,7 +157,7 @@ class Gallery(QWidget):
         try:
             gallery.remove(entry.path.name)
         except SegBlurError as error:
-            self.say(str(error))
+            self.say(texts.sentence(str(error)))
         self._model.read()
 
     def _chosen(self, index: QModelIndex) -> None:
@@ -188,7 +188,7 @@ class Gallery(QWidget):
         self.read()
         count = len(entries) + len(refusals)
         if refusals:
-            why = printable(refusals[0])
+            why = texts.sentence(printable(refusals[0]))
             self.say(texts.REFUSED.format(count=len(refusals), all=count, why=why) if count > 1 else why)
         else:
             self.say("")

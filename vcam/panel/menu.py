@@ -35,7 +35,7 @@ def fill(menu: QMenu, window: "Window") -> None:
     if "profile" in COMMANDS:
         sub = menu.addMenu(texts.PROFILES)
         profiles = Profiles(sub, window.wishes)
-        menu.aboutToShow.connect(lambda: window.known.status and profiles.read())
+        menu.aboutToShow.connect(profiles.read)
     menu.addSeparator()
     entry(texts.CHECK, lambda: Check(window).open(), "F5")
     menu.addSeparator()

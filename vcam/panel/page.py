@@ -61,9 +61,8 @@ class Page(QScrollArea):
 
     def enable(self, enabled: bool) -> None:
         """Whether there is a service that would do what is asked. What the controls show stays."""
-        for part in (self.mirror, self.background, self.framing, self.camera):
+        for part in (self.mirror, *self.sections):
             part.setEnabled(enabled)
-        self.gallery.tiles.setEnabled(enabled)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's
         """Keep the column in the middle."""

@@ -21,7 +21,7 @@ class Profiles(QObject):
         self._fill()
 
     def read(self) -> None:
-        """Ask which there are."""
+        """Ask which there are, in time for the menu that opens."""
         self._want(list=True)
 
     def _want(self, **arguments: Any) -> None:
@@ -53,5 +53,9 @@ class Profiles(QObject):
         dialog.setWindowTitle(texts.NAME)
         dialog.setLabelText(texts.SAVE_PROFILE_NAME)
         dialog.setTextValue(self._current)
-        dialog.textValueSelected.connect(lambda name: name and self._want(save=name))
+        dialog.textValueSelected.connect(self._save_as)
         dialog.open()
+
+    def _save_as(self, name: str) -> None:
+        if name:
+            self._want(save=name)

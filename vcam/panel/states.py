@@ -58,7 +58,7 @@ def state_of(known: Known) -> State:
         return ROOM
     word = status["state"]
     if word == "trouble":
-        return State("trouble", status["sentence"], "triangle", "red", "pause", is_urgent=True)
+        return State("trouble", texts.sentence(status["sentence"]), "triangle", "red", "pause", is_urgent=True)
     if word in ("paused", "asleep", "starting"):
         return {"paused": PAUSED, "asleep": ASLEEP, "starting": STARTING}[word]
     if word == "live":
@@ -75,7 +75,7 @@ def state_of(known: Known) -> State:
 def room_is_shown(status: dict[str, Any]) -> bool:
     """Whether whoever watches sees the room."""
     look = status["settings"].get("look", {})
-    return look.get("effect") == "off" or look.get("on") == "person"
+    return bool(look.get("effect") == "off" or look.get("on") == "person")
 
 
 def is_watched(status: dict[str, Any] | None) -> bool:

@@ -123,3 +123,9 @@ ALL_WELL = "All is well."
 CHECK_FAILED = "The check could not be run. In a terminal: segblur doctor"
 COPY = "&Copy"
 FINDINGS = {"ok": "fine", "warning": "to be improved", "problem": "a problem", "unknown": "not known"}
+
+
+def sentence(text: str) -> str:
+    """What the service says, as a sentence: it begins and ends like one."""
+    end = "" if not text or text.endswith((".", "!", "?", ":")) else "."
+    return f"{text[:1].upper()}{text[1:]}{end}"

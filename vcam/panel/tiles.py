@@ -6,6 +6,7 @@ from PySide6.QtCore import (
     QItemSelectionModel,
     QModelIndex,
     QPersistentModelIndex,
+    QPoint,
     QRect,
     QRectF,
     QSize,
@@ -31,6 +32,7 @@ from vcam.panel.colours import frame_colour, mixed
 LEAST = 104  # pixels: the width of a tile's picture, where its name needs no more
 LONG_NAME = "Bookshelf m"  # a tile is at least as wide as this
 GAP, RADIUS, RING = 6, 7, 3  # pixels
+FADED = 0.5  # how a picture is drawn that can't be chosen
 
 PICTURE = Qt.ItemDataRole.DecorationRole  # QPixmap, or None for none yet
 IS_VIDEO = Qt.ItemDataRole.UserRole + 1
@@ -72,8 +74,10 @@ class TileDelegate(QStyledItemDelegate):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         if not state & QStyle.StateFlag.State_Enabled:
-            painter.setOpacity(0.45)
+            painter.setOpacity(FADED)
+            palette.setCurrentColorGroup(QPalette.ColorGroup.Disabled)
         self._picture(painter, place, palette, index)
+        painter.setOpacity(1.0)
         if is_chosen:
             painter.setPen(QPen(palette.color(QPalette.ColorRole.Highlight), RING))
             painter.drawRoundedRect(QRectF(place).adjusted(-RING, -RING, RING, RING), RADIUS + RING, RADIUS + RING)
@@ -127,8 +131,8 @@ def play_mark(painter: QPainter, place: QRect) -> None:
     third = side // 3
     middle = disc.center()
     left, right = middle.x() - third // 2, middle.x() + third
-    triangle = QPolygon([left, middle.y() - third, left, middle.y() + third, right, middle.y()])
-    painter.drawPolygon(triangle)
+    corners = (left, middle.y() - third), (left, middle.y() + third), (right, middle.y())
+    painter.drawPolygon(QPolygon([QPoint(x, y) for x, y in corners]))
 
 
 class Tiles(QListView):

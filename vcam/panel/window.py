@@ -54,7 +54,7 @@ class Window(QMainWindow):
         self._quiet.timeout.connect(lambda: self.say(""))
         self._connect()
         fill(menu, self)
-        self.page.show_preview.setChecked(stored.value("preview", True, bool))
+        self.page.show_preview.setChecked(bool(stored.value("preview", True, bool)))
         self.resize(*FIRST_SIZE)
         if isinstance(geometry := stored.value("geometry"), QByteArray):
             self.restoreGeometry(geometry)
@@ -65,7 +65,7 @@ class Window(QMainWindow):
         self.wishes.status.connect(lambda status: self.hear(Known(status, "")))
         self.wishes.changed.connect(self._render)
         self.wishes.refused.connect(self._refused)
-        self.wishes.answered.connect(lambda _, answer: self.say(answer.get("note", "")))
+        self.wishes.answered.connect(lambda _, answer: self.say(texts.sentence(answer.get("note", ""))))
         self.strip.pressed.connect(self.act)
         self.page.show_preview.toggled.connect(self._preview_wanted)
         self.page.mirror.toggled.connect(lambda on: self.wishes.set(("framing.mirror", on)))
@@ -91,7 +91,7 @@ class Window(QMainWindow):
     def _render(self) -> None:
         status = self.known.status
         state = state_of(self.known)
-        self.strip.show_state(state, self._note or (status["fallback"] if status else self.known.detail))
+        self.strip.show_state(state, self._note or texts.sentence(status["fallback"] if status else self.known.detail))
         self.page.enable(status is not None)
         watched = is_watched(status)
         self.preview.know("" if status else state.sentence, watched)
@@ -108,14 +108,13 @@ class Window(QMainWindow):
         self._show_busy()
 
     def _show_busy(self) -> None:
-        sections = {"look": (self.page.background, self.page.gallery), "framing": (self.page.framing,)}
-        sections |= {"camera": (self.page.camera,), "picture": (), "output": ()}
-        for lane, widgets in sections.items():
-            for widget in widgets:
-                if self.wishes.is_busy(lane):
-                    widget.setCursor(Qt.CursorShape.BusyCursor)
-                else:
-                    widget.unsetCursor()
+        page = self.page
+        lanes = ((page.background, "look"), (page.gallery, "look"), (page.framing, "framing"), (page.camera, "camera"))
+        for section, lane in lanes:
+            if self.wishes.is_busy(lane):
+                section.setCursor(Qt.CursorShape.BusyCursor)
+            else:
+                section.unsetCursor()
 
     def say(self, note: str) -> None:
         """A second line in the strip, for a while."""
@@ -128,10 +127,7 @@ class Window(QMainWindow):
     def _refused(self, lane: str, sentence: str) -> None:
         if lane == "output":
             self.page.camera.forget_size()
-        if lane == "look":
-            self.page.gallery.say(sentence)
-        else:
-            self.say(sentence)
+        (self.page.gallery.say if lane == "look" else self.say)(texts.sentence(sentence))
 
     # What the person wants
 
