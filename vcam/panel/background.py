@@ -42,7 +42,7 @@ class Background(QWidget):
         self._dialog = QColorDialog(self)
         self._dialog.setWindowTitle(texts.CHOOSE_COLOUR)
         self._dialog.colorSelected.connect(self._coloured)
-        rows = form()
+        self.form = rows = form()
         rows.addRow(texts.STRENGTH, self.strength)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

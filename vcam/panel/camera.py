@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QFileSystemWatcher, QObject, QThreadPool, QTimer, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from vcam.control.client import printable
 from vcam.devices.choose import choose_camera, is_own, usable
 from vcam.devices.v4l2 import Device, devices
 from vcam.errors import CameraLostError
 from vcam.panel import texts
-from vcam.panel.parts import Choice, Slider, form, heading
+from vcam.panel.parts import Choice, Slider, form, heading, wrap
 from vcam.panel.wishes import Wish, Wishes
 
 NODES = "/dev"
@@ -59,11 +59,11 @@ class Camera(QWidget):
         self.warmth = Slider(self, -1, 1, 0.05, lambda value: wishes.set(("picture.warmth", value)), usual=0.0)
         self.turn = Choice(self, lambda value: wishes.set(("picture.rotate", value)))
         self.turn.offer(texts.TURNS.items())
-        self._form = rows = form()
+        self.form = rows = form()
         rows.addRow(texts.WEBCAM, self.webcam)
         rows.addRow(texts.SIZE, self.size_choice)
         self._later_row = QWidget(self)
-        line = QHBoxLayout(self._later_row)
+        self._line = line = QBoxLayout(QBoxLayout.Direction.LeftToRight, self._later_row)
         line.setContentsMargins(0, 0, 0, 0)
         line.addWidget(self.later, 1)
         line.addWidget(self.restart)
@@ -77,6 +77,12 @@ class Camera(QWidget):
         layout.addLayout(rows)
         self._webcams = Webcams(self)
         self._webcams.found.connect(self.offer)
+
+    def set_narrow(self, narrow: bool) -> None:
+        """Whether what stands beside each other goes below each other."""
+        wrap(self.form, narrow)
+        way = QBoxLayout.Direction
+        self._line.setDirection(way.TopToBottom if narrow else way.LeftToRight)
 
     def look(self) -> None:
         """Ask which webcams there are."""
@@ -102,11 +108,11 @@ class Camera(QWidget):
         waits = pid == self._pid and size != next_size
         shown = next_size if waits else size
         self.size_choice.show_value(shown, shown)
-        self._form.setRowVisible(self._later_row, waits)
+        self.form.setRowVisible(self._later_row, waits)
         self.restart.setEnabled(not is_watched)
         has_corrections = "picture.light" in settings
         for row in (self.light, self.warmth, self.turn):
-            self._form.setRowVisible(row, has_corrections)
+            self.form.setRowVisible(row, has_corrections)
         if has_corrections:
             self.light.show_value(settings["picture.light"])
             self.warmth.show_value(settings["picture.warmth"])

@@ -22,7 +22,7 @@ class Framing(QWidget):
         self.zoom = Slider(self, LEAST_ZOOM, MOST_ZOOM, 0.05, lambda value: wishes.set(("framing.zoom", value)))
         self.nearest = QCheckBox(texts.NEAREST, self)
         self.nearest.toggled.connect(lambda on: wishes.set(("framing.people", "nearest" if on else "all")))
-        rows = form()
+        self.form = rows = form()
         rows.addRow(texts.SHOW, self.crop)
         rows.addRow(texts.ZOOM, self.zoom)
         rows.addRow(self.nearest)

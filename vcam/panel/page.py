@@ -9,6 +9,7 @@ from vcam.panel.background import Background
 from vcam.panel.camera import Camera
 from vcam.panel.framing import Framing
 from vcam.panel.gallery_view import Gallery
+from vcam.panel.parts import wrap
 from vcam.panel.preview import Picture
 from vcam.panel.wishes import Wishes
 
@@ -73,3 +74,6 @@ class Page(QScrollArea):
         narrow = width < NARROW * self.fontMetrics().horizontalAdvance("m")
         way = QBoxLayout.Direction
         self._boxes.setDirection(way.TopToBottom if narrow else way.LeftToRight)
+        wrap(self.background.form, narrow)
+        wrap(self.framing.form, narrow)
+        self.camera.set_narrow(narrow)

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QSlider, QWidget
 def heading(text: str, parent: QWidget) -> QLabel:
     """The title of a section."""
     label = QLabel(text, parent)
+    label.setWordWrap(True)
     font = label.font()
     font.setBold(True)
     label.setFont(font)
@@ -21,10 +22,16 @@ def heading(text: str, parent: QWidget) -> QLabel:
 def form() -> QFormLayout:
     """Rows of a label and a control; the control goes below where there is no room beside."""
     layout = QFormLayout()
-    layout.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+    wrap(layout, narrow=False)
     layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
     layout.setContentsMargins(0, 0, 0, 0)
     return layout
+
+
+def wrap(layout: QFormLayout, narrow: bool) -> None:
+    """Put every control below its label, or beside it where it fits."""
+    policy = QFormLayout.RowWrapPolicy
+    layout.setRowWrapPolicy(policy.WrapAllRows if narrow else policy.WrapLongRows)
 
 
 def note(parent: QWidget) -> QLabel:

@@ -1,6 +1,6 @@
 """The strip at the top: a shape, a sentence, one button, and the menu."""
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QAccessible,
     QAccessibleAnnouncementEvent,
@@ -16,6 +16,7 @@ from vcam.panel import texts
 from vcam.panel.colours import mark_colour, tinted
 from vcam.panel.states import ASKING, Shape, State, Tint
 
+SMALLER = 0.9  # of the second line
 NARROW = 24  # widths of an m; below that the button stands under the sentence
 
 
@@ -73,6 +74,7 @@ class Strip(QWidget):
         self.sentence.setAccessibleDescription("Status")  # its name stays what it says
         self.note.setWordWrap(True)
         self.note.setTextFormat(Qt.TextFormat.PlainText)
+        self._shrink_note()
         self.note.hide()
         for label in (self.sentence, self.note):
             label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -110,6 +112,17 @@ class Strip(QWidget):
             how = QAccessible.AnnouncementPoliteness
             said.setPoliteness(how.Assertive if state.is_urgent else how.Polite)
             QAccessible.updateAccessibility(said)
+
+    def _shrink_note(self) -> None:
+        font = self.font()
+        font.setPointSizeF(font.pointSizeF() * SMALLER)
+        self.note.setFont(font)
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Another font."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._shrink_note()
 
     def set_busy(self, busy: bool) -> None:
         """While the button's work is under way it can't be pressed again."""
