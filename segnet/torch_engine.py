@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 
 import torch
 
@@ -10,6 +11,7 @@ from segnet.engines import Array
 from segnet.mask_model import MaskModel
 
 DRIVER = Path("/proc/driver/nvidia/version")
+CAPTURE = Lock()  # one at a time: the beginning of each waits for the whole device, which would break another
 WARM_UP = 3  # runs before a CUDA graph is captured, in which cuDNN chooses its kernels
 
 
@@ -69,7 +71,7 @@ def captured(infer: Callable[[], None]) -> Callable[[], None]:
         torch.cuda.current_stream().wait_stream(beside)
         graph = torch.cuda.CUDAGraph()
         # What other threads do meanwhile, such as a frame on the network in use, is no error of ours.
-        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+        with CAPTURE, torch.cuda.graph(graph, capture_error_mode="thread_local"):
             infer()
     except RuntimeError as error:
         raise RuntimeError(f"the network could not be made a CUDA graph on {torch.cuda.get_device_name()}") from error

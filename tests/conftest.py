@@ -103,4 +103,5 @@ def nothing_from_outside(monkeypatch, tmp_path):
     for name in [name for name in os.environ if name.startswith("SEGBLUR_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))

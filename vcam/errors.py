@@ -1,5 +1,11 @@
 """The few things that are expected to go wrong. Each text is one sentence that names the thing and the remedy."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
 
 class SegBlurError(Exception):
     """Ends a command with its text on stderr and this exit code."""
@@ -29,3 +35,19 @@ class OutputError(SegBlurError):
 
 class PictureError(SegBlurError):
     """A picture or video file that can't be read or processed."""
+
+
+def sentence(error: "ValidationError", path: Path | None) -> str:
+    """The first problem of a validation of settings in one sentence; `path` is the file that they may be from."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        sources = f"the command line, the environment or {path or 'a file'}"
+        return one_line(f"{key} is not a setting (from {sources}); see segblur run --help")
+    reason = first["msg"].removeprefix("Value error, ")
+    return one_line(f"{key} can't be {first['input']!r}: {reason[0].lower()}{reason[1:]}")
+
+
+def one_line(text: str) -> str:
+    """Without the line breaks that a key or value may hold."""
+    return " ".join(text.split())

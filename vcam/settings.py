@@ -22,7 +22,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from vcam.errors import SettingsError
+from vcam.errors import SettingsError, one_line, sentence
 
 PREFIX = "SEGBLUR_"
 LONGEST_LABEL = 31  # bytes: v4l2_capability.card has 32, the last of them 0
@@ -168,6 +168,21 @@ class FramingSettings(Section):
     )
 
 
+class PictureSettings(Section):
+    """Corrections of the webcam's picture, before anything is put behind the person."""
+
+    light: float = Field(0.0, ge=-1.0, le=1.0, description="darker, as it is (0) or lighter")
+    warmth: float = Field(0.0, ge=-1.0, le=1.0, description="more bluish, as it is (0) or more reddish")
+    rotate: Literal[0, 90, 180, 270] = Field(
+        0, description="degrees by which the picture is turned clockwise: 0, 90, 180 or 270"
+    )
+
+    @field_validator("rotate", mode="before")
+    @classmethod
+    def _number(cls, value: Any) -> Any:
+        return int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,3}", value) else value
+
+
 def for_camera(look: LookSettings) -> LookSettings:
     """The same, if a camera or a video can look so. Raises SettingsError."""
     if look.effect == "transparent":
@@ -241,6 +256,7 @@ class Settings(BaseSettings):
     output: OutputSettings = OutputSettings()
     look: LookSettings = LookSettings()
     framing: FramingSettings = FramingSettings()
+    picture: PictureSettings = PictureSettings()
     network: NetworkSettings = NetworkSettings()
     idle: IdleSettings = IdleSettings()
 
@@ -325,19 +341,3 @@ def load_settings(overrides: dict[str, dict[str, Any]] | None = None, path: Path
     if settings.look.effect == "off":  # a line in a file must not be enough to show a room
         raise SettingsError("look.effect can't be off: segblur effect off shows the room, until the service ends")
     return settings
-
-
-def sentence(error: ValidationError, path: Path | None) -> str:
-    """The first problem of a validation in one sentence."""
-    first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        sources = f"the command line, the environment or {path or 'a file'}"
-        return one_line(f"{key} is not a setting (from {sources}); see segblur run --help")
-    reason = first["msg"].removeprefix("Value error, ")
-    return one_line(f"{key} can't be {first['input']!r}: {reason[0].lower()}{reason[1:]}")
-
-
-def one_line(text: str) -> str:
-    """Without the line breaks that a key or value may hold."""
-    return " ".join(text.split())

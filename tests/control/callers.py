@@ -54,6 +54,13 @@ class Service:
             return {"note": "the section output changes with the next start"}
         if "empty.jpg" in arguments.get("picture", ""):
             raise PictureError(f"{arguments['picture']} is not a picture in a known format, such as JPEG or PNG")
+        if do == "toggle":
+            return {"paused": True}
+        if arguments == {"use": "work"}:
+            return {"profiles": ["home", "work"], "current": "work"}
+        if arguments == {"use": "on stage"}:
+            note = {"note": "this profile shows the room"}
+            return {"profiles": ["home", "on stage", "work"], "current": "on stage"} | note
         if arguments == {"use": "list"}:
             return {"weights": [WEIGHTS]}
         return {}

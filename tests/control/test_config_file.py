@@ -2,17 +2,16 @@
 
 import errno
 import os
-import resource
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import tomlkit
 
 from tests.helpers.config_file import TEXT, refused, write
+from tests.helpers.full_disk import full_disk
 from vcam.control import config_file
 from vcam.control.config_file import overridden, set_setting, unset_setting
 from vcam.errors import SettingsError
@@ -222,17 +221,6 @@ def test_what_is_not_a_file_is_neither_read_nor_replaced(what):
         config_path().symlink_to("/dev/null")
     with pytest.raises(SettingsError, match="is not a file"):
         set_setting(config_path(), "look.blur", 0.7)
-
-
-@contextmanager
-def full_disk(size):
-    """No file of this process may grow beyond that, as on a disk with so much room."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_disk_that_is_full_in_mid_write_leaves_the_old_file_and_nothing_beside_it():

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.helpers import pipewire_node as helper
@@ -15,6 +16,7 @@ from tests.helpers.pipewire_readers import GST, Reader
 from tests.helpers.pipewire_session import need, pipewire_session, until  # noqa: F401 - fixtures
 from vcam.devices.outputs import open_outputs
 from vcam.devices.pipewire import PipeWire
+from vcam.frame import planes
 from vcam.media.raw_frame import RawFrame
 from vcam.settings import OutputSettings
 
@@ -31,7 +33,7 @@ def session(pipewire_session):
     return pipewire_session
 
 
-def test_programs_list_it_as_a_camera_of_two_formats_nv12_first(session):
+def test_programs_list_it_as_a_camera_of_three_formats_nv12_first(session):
     with Node() as node:
         node.wait("paused")
         (listed,) = session.nodes(media_class="Video/Source")
@@ -40,7 +42,7 @@ def test_programs_list_it_as_a_camera_of_two_formats_nv12_first(session):
     assert said["node.description"] == "SegBlur Camera"
     assert said["node.name"] == "segblur"
     formats = listed["info"]["params"]["EnumFormat"]
-    assert [offer["format"] for offer in formats] == ["NV12", "I420"]
+    assert [offer["format"] for offer in formats] == ["NV12", "I420", "YUY2"]
     for offer in formats:
         assert offer["size"] == {"width": helper.WIDTH, "height": helper.HEIGHT}
         assert offer["framerate"] == {"num": 30, "denom": 1}
@@ -66,6 +68,22 @@ def test_every_pixel_arrives(session, tmp_path, pixels):
     assert (last[:luma] == whole[:luma]).all()
     chroma = last[luma:].reshape(-1, 2).T if pixels == "NV12" else last[luma:].reshape(2, -1)
     assert (chroma.reshape(-1) == whole[luma:]).all()
+
+
+def test_a_reader_of_packed_pixels_gets_every_one_of_them(session, tmp_path):
+    height, width = helper.HEIGHT, helper.WIDTH
+    with Node() as node:
+        node.wait("paused")
+        reader = Reader(session, tmp_path / "frames", 40, "YUY2")
+        assert reader.process.wait(60) == 0
+    packed = np.fromfile(reader.path, np.uint8).reshape(-1, height, width, 2)[-1]
+    number = helper.number_of(packed[..., 0])
+    y, u, v = planes(helper.numbered(number).pixels)
+    assert (packed[..., 0] == y).all()
+    assert (packed[0::2, 0::2, 1] == u).all()
+    assert (packed[1::2, 0::2, 1] == u).all()
+    assert (packed[0::2, 1::2, 1] == v).all()
+    assert (packed[1::2, 1::2, 1] == v).all()
 
 
 def test_two_readers_get_every_frame_and_without_readers_nothing_is_sent(session, tmp_path):

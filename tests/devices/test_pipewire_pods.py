@@ -41,7 +41,7 @@ def test_a_pod_is_filled_up_to_eight_bytes():
 
 
 def test_the_offer_is_what_the_headers_of_spa_say():
-    first, second = pods.offered(1280, 720, 30)
+    first, *others = pods.offered(1280, 720, 30)
     words = struct.unpack("<34I", first)
     assert words[:4] == (128, 15, 0x40003, 3)
     assert words[4:10] == (1, 0, 4, 3, 2, 0)  # media type: video
@@ -49,13 +49,14 @@ def test_the_offer_is_what_the_headers_of_spa_say():
     assert words[16:22] == (0x20001, 0, 4, 3, 23, 0)  # NV12
     assert words[22:28] == (0x20003, 0, 8, 10, 1280, 720)
     assert words[28:] == (0x20004, 0, 8, 11, 30, 1)
-    assert struct.unpack("<34I", second)[20] == 2  # I420
+    assert [struct.unpack("<34I", other)[20] for other in others] == [2, 4]  # I420, YUY2
 
 
 @pytest.mark.parametrize("wrap", [pods.pod, choice, lambda kind, body: choice(kind, body, 2)])
 def test_what_was_agreed_on_is_read_however_it_is_wrapped(wrap):
     assert pods.format_of(agreed(wrap)) == VideoFormat("NV12", (1280, 720))
     assert pods.format_of(agreed(wrap, pixels=2)) == VideoFormat("I420", (1280, 720))
+    assert pods.format_of(agreed(wrap, pixels=4)) == VideoFormat("YUY2", (1280, 720))
 
 
 @pytest.mark.parametrize("change", [{"pixels": 7}, {"size": b""}, {"size": b"1234"}])

@@ -13,7 +13,7 @@ from tests.helpers import pipewire_readers
 from tests.helpers.keepers import Device
 from tests.helpers.pipewire_node import HEIGHT, IDLE, SILENCE, WIDTH, Node
 from tests.helpers.pipewire_readers import GST, Client, Reader
-from tests.helpers.pipewire_session import need, pipewire_session, until  # noqa: F401 - fixtures
+from tests.helpers.pipewire_session import PATIENCE, need, pipewire_session, until  # noqa: F401 - fixtures
 from vcam.devices import pipewire_pods as pods
 
 ROOT = Path(__file__).parents[2]
@@ -110,6 +110,22 @@ def test_a_bad_reader_does_not_stop_the_picture_of_a_good_one(session, tmp_path,
     calm = numbers[after + 30 : after + 120]
     assert calm[-1] - calm[0] < 1.25 * len(calm)  # a few are lost where the machine is busy, without the cure half
     assert not caplog.records  # the connection was good all the time
+
+
+def test_a_reader_alone_that_wants_what_is_not_offered_fails_alone(session, tmp_path):
+    def listed():
+        (node,) = session.nodes(node_name="segblur")
+        return node["id"]
+
+    with Node() as node:
+        node.wait("paused")
+        before = listed()
+        for number in range(3):
+            reader = Reader(session, tmp_path / f"bad-{number}", 3, pixels="RGB")
+            assert reader.process.wait(PATIENCE) != 0
+        assert listed() == before
+        assert len(Reader(session, tmp_path / "good", 10).numbers()) == 10
+    assert "lost" not in node.states
 
 
 def test_a_mistake_in_what_pipewire_calls_is_logged_and_does_no_harm(session, tmp_path, caplog, monkeypatch):

@@ -5,23 +5,29 @@ from pathlib import Path
 
 from vcam.devices.v4l2 import CAPTURE, OUTPUT
 from vcam.host.facts import LABELS, Machine, Node, Options, Service
-from vcam.host.setup.files import marked, shipped
+from vcam.host.setup import desktop
+from vcam.host.setup.files import shipped
 from vcam.host.setup.module import LOAD
 from vcam.host.setup.options import MODPROBE
 from vcam.host.setup.udev import UDEV
 from vcam.host.setup.unit import UNIT, unit_text
 from vcam.host.setup.wireplumber import LIST_ONCE
+from vcam.system.marks import COMMENTS, marked
 
 PROGRAM = ("/home/me/.local/bin/segblur",)
 RUNS = Service(exists=True, enabled="enabled", active="active", result="success")
 NODES = tuple(Node(Path(f"/dev/video{10 + n}"), label, OUTPUT, "output") for n, label in enumerate(LABELS))
 WRITTEN = tuple(replace(node, capabilities=CAPTURE, state="capture", format="YU12:1280x720@30") for node in NODES)
+OF_DESKTOP = {
+    path: marked(desktop.text_of(path.removeprefix(f"{desktop.SHARE}/"), PROGRAM), COMMENTS.get(Path(path).suffix, "#"))
+    for path in desktop.WRITTEN
+}
 FILES = {
     MODPROBE: marked(shipped("modprobe.conf")),
     LOAD: marked(shipped("modules-load.conf")),
     UDEV: marked(shipped("udev.rules")),
     UNIT: marked(unit_text(PROGRAM)),
-}
+} | OF_DESKTOP
 RULES = {path: marked(shipped(name), "--" if path.endswith(".lua") else "#") for path, name in LIST_ONCE.items()}
 OWN_LINE = Options(MODPROBE, 'devices=2 video_nr=10,11 card_label="SegBlur Camera,SegBlur Camera 2" exclusive_caps=1,1')
 OBS = Options("/etc/modprobe.d/obs.conf", 'video_nr=10 card_label="OBS Virtual Camera" exclusive_caps=1')
@@ -42,7 +48,7 @@ BOOKWORM = replace(DONE, release="12", kernel="6.1.0-37-amd64", on_disk="0.12.7"
 WELL = replace(DONE, nodes=WRITTEN)  # the service runs
 # As a desktop is before setup, and after setup without root.
 DESKTOP = replace(BARE, pipewire="1.4.2", wireplumber=True)
-ROOTLESS = replace(DESKTOP, files={UNIT: FILES[UNIT]}, service=RUNS)
+ROOTLESS = replace(DESKTOP, files=OF_DESKTOP | {UNIT: FILES[UNIT]}, service=RUNS)
 
 # Commands that a machine made of files needs: each writes down how it was called, and does what the real one would.
 FAKES = (
@@ -65,6 +71,7 @@ case "$(basename "$0") $*" in
   apt-get*) touch "$ROOT/installed" ;;
   "modprobe v4l2loopback")
     [ -e "$ROOT/refuse" ] && { echo "Key was rejected by service" >&2; exit 1; }
+    [ -e "$ROOT/die" ] && kill -9 "$(cat "$ROOT/shell")"
     mkdir -p "$ROOT/sys/module/v4l2loopback"; echo 0.15.0 >"$ROOT/sys/module/v4l2loopback/version"
     for n in 0 1; do
       dir="$ROOT/sys/class/video4linux/video1$n"; mkdir -p "$dir"; touch "$dir/max_openers"

@@ -1,6 +1,7 @@
 """The camera by PipeWire alone, as the keeper drives it: numbered frames while somebody reads.
 
-As a program, `pipewire_node.py`, it answers each line on stdin by what the process takes; it ends with stdin.
+As a program, `pipewire_node.py [WIDTH HEIGHT]`, it answers each line on stdin by what the process takes; it ends with
+stdin.
 """
 
 import json
@@ -21,13 +22,14 @@ from vcam.settings import OutputSettings
 
 WIDTH, HEIGHT, SQUARE, BITS = 640, 480, 32, 16
 SETTINGS = OutputSettings(width=WIDTH, height=HEIGHT)
-IDLE, SILENCE = paint("nobody reads", WIDTH, HEIGHT), paint("it has stopped", WIDTH, HEIGHT)
+NOBODY, STOPPED = "nobody reads", "it has stopped"
+IDLE, SILENCE = (paint(sentence, WIDTH, HEIGHT) for sentence in (NOBODY, STOPPED))
 RATE = 30.0
 
 
-def numbered(number):
+def numbered(number, size=(WIDTH, HEIGHT)):
     """A frame that says its number in black and white squares, from the left, the lowest bit first."""
-    pixels = empty(WIDTH, HEIGHT)
+    pixels = empty(*size)
     y, u, v = planes(pixels)
     y[:], u[:], v[:] = 180, 90, 160
     for bit in range(BITS):
@@ -38,7 +40,7 @@ def numbered(number):
 def number_of(luma):
     """The number of a frame; None where it is another picture."""
     middles = luma[SQUARE // 2, SQUARE // 2 : BITS * SQUARE : SQUARE].astype(int)
-    if not np.isin(middles, (16, 235)).all() or luma[HEIGHT // 2, WIDTH // 2] != 180:
+    if not np.isin(middles, (16, 235)).all() or luma[luma.shape[0] // 2, luma.shape[1] // 2] != 180:
         return None
     return sum(1 << bit for bit, value in enumerate(middles) if value > 128)
 
@@ -59,6 +61,7 @@ class Node:
     """Screen and output in a thread, which ends with the `with` block. `beside` are other outputs on the screen."""
 
     def __init__(self, beside=(), settings=SETTINGS):
+        self.size = settings.width, settings.height
         self.output, self.states, self.sent, self.seconds = PipeWire(settings), [], 0, 0.0
         self.beside = list(beside)
         self.changed = threading.Condition()
@@ -87,26 +90,27 @@ class Node:
 
     def _show(self):
         screen = Screen([*self.beside, self.output])
-        screen.prime(IDLE, SILENCE)
+        idle, silence = (paint(sentence, *self.size) for sentence in (NOBODY, STOPPED))
+        screen.prime(idle, silence)
         due = monotonic()
         while not self._ends.is_set():
             select.select(screen.files(), [], [], max(0.0, due - monotonic()))
             now = monotonic()
-            read = screen.readers(IDLE, now)
+            read = screen.readers(idle, now)
             self._note((self.output.about() or {}).get("state"))
             if now < due:
                 continue
             if self._still.is_set():
-                screen.scrub(IDLE)
+                screen.scrub(idle)
                 self._ends.wait()
             due = max(due + 1 / RATE, now)
             if read:
                 self.sent += 1
-                frame = numbered(self.sent)
+                frame = numbered(self.sent, self.size)
                 before = process_time()
                 screen.show(frame, now)
                 self.seconds += process_time() - before
-        screen.scrub(SILENCE)
+        screen.scrub(silence)
 
     def _note(self, state):
         with self.changed:
@@ -139,7 +143,8 @@ def taken():
 
 
 if __name__ == "__main__":
-    with Node() as node:
+    width, height = map(int, sys.argv[1:] or (WIDTH, HEIGHT))
+    with Node(settings=OutputSettings(width=width, height=height)) as node:
         node.wait("paused")
         for _ in sys.stdin:
             print(json.dumps(taken() | {"sent": node.sent, "cpu": node.seconds}), flush=True)

@@ -21,6 +21,7 @@ from vcam.devices import pipewire_pods as pods
 from vcam.devices.pipewire_stream import array_of
 
 GST = {"gst-launch-1.0": "gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-pipewire"}
+READ = ("gst-launch-1.0", "-q", "pipewiresrc", "target-object=segblur")
 
 
 class Reader:
@@ -28,8 +29,7 @@ class Reader:
 
     def __init__(self, session, path, count=-1, pixels="NV12"):
         need(GST)
-        source = ["pipewiresrc", "target-object=segblur", f"num-buffers={count}"]
-        words = ["gst-launch-1.0", "-q", *source, "!", f"video/x-raw,format={pixels}"]
+        words = [*READ, f"num-buffers={count}", "!", f"video/x-raw,format={pixels}"]
         self.path, self.size = path, WIDTH * HEIGHT * 3 // 2
         self.process = subprocess.Popen(
             [*words, "!", "filesink", "buffer-mode=unbuffered", f"location={path}"], env=session.environment

@@ -199,3 +199,40 @@ def relit(pixels, share, behind, clean, wrap):
 def mean_of(side):
     """What takes an image to the mean of side × side pixels around each; borders mirrored."""
     return lambda image: convolve(image, np.full((side, side), 1 / side**2))
+
+
+def upright(pixels, degrees, middle=0.5):
+    """Planes of the picture turned clockwise; of one that lay on its side the part of the picture's shape, enlarged."""
+    width, height = size_of(pixels)
+    turned = [np.rot90(plane.astype(np.float64), -degrees // 90) for plane in planes(pixels)]
+    if degrees % 180 == 0:
+        return turned
+    scale = max(width, height) / min(width, height)
+    columns, lines = (2 * round(side / scale / 2) for side in (width, height))
+    left = 2 * round(np.clip(middle * height - columns / 2, 0, height - columns) / 2)
+    top = 2 * round(np.clip(middle * width - lines / 2, 0, width - lines) / 2)
+    parts = [
+        plane[top // n : (top + lines) // n, left // n : (left + columns) // n]
+        for plane, n in zip(turned, (1, 2, 2), strict=True)
+    ]
+    return [resize_bilinear(part, width // n, height // n) for part, n in zip(parts, (1, 2, 2), strict=True)]
+
+
+def toned(pixels, light, warmth):
+    """Planes of the picture, lighter and warmer."""
+    y, u, v = (plane.astype(np.float64) for plane in planes(pixels))
+    y = lit(y, light) if light else y
+    return [y, np.clip(u - 12 * warmth, 16, 240), np.clip(v + 12 * warmth, 16, 240)] if warmth else [y, u, v]
+
+
+def lit(luma, light):
+    """The power x ^ (2 ^ -light); near black the line 3 · x instead, between the two a cubic in Hermite's form."""
+    x, power = np.clip((luma - 16) / 219, 0, 1), 2.0**-light
+    if power >= 1:
+        return 16 + 219 * x**power
+    meet = max(3.0 ** (-1 / (1 - power)), 1e-12)
+    a, b = 0.5 * meet, 1.8 * meet
+    t, slope = (x - a) / (b - a), power * b ** (power - 1)
+    between = (2 * t**3 - 3 * t**2 + 1) * 3 * a + (t**3 - 2 * t**2 + t) * 3 * (b - a)
+    between += (3 * t**2 - 2 * t**3) * b**power + (t**3 - t**2) * slope * (b - a)
+    return 16 + 219 * np.select([x <= a, x < b], [3 * x, between], x**power)

@@ -1,13 +1,17 @@
-"""Videos stand upright, however the file says that they lie: turned, mirrored, or both."""
+"""Videos and pictures stand upright, however the file says that they lie: turned, mirrored, or both."""
 
+import io
 import struct
 from itertools import product
 
+import av
 import numpy as np
 import pytest
+from PIL import ExifTags, Image
 
 from tests.helpers.films import drawn, film
 from vcam.media.films import VideoFile
+from vcam.media.pictures import read_with_alpha
 from vcam.media.yuv import to_bgr
 
 ONE = 1 << 16
@@ -54,3 +58,46 @@ def test_pixels_that_are_wide_are_high_when_the_video_is_turned(tmp_path):
     with_matrix(path, 0, 1, -1, 0)
     with VideoFile(path) as video:
         assert (video.width, video.height, video.pixel_aspect) == (120, 160, 3 / 4)
+
+
+BY_EXIF = {
+    1: (1, 0, 0, 1),
+    2: (-1, 0, 0, 1),
+    3: (-1, 0, 0, -1),
+    4: (1, 0, 0, -1),
+    5: (0, 1, 1, 0),
+    6: (0, 1, -1, 0),
+    7: (0, -1, -1, 0),
+    8: (0, -1, 1, 0),
+}
+
+
+@pytest.mark.parametrize("exif", [1, 3, 6, 8])
+def test_a_video_of_jpegs_with_exif_data_as_cameras_make_it_is_read_and_stands_upright(tmp_path, exif):
+    data = Image.Exif()
+    data[ExifTags.Base.Orientation], data[ExifTags.Base.Make] = exif, "Camera"
+
+    def with_exif(packet):
+        jpeg = io.BytesIO()
+        Image.open(io.BytesIO(bytes(packet))).save(jpeg, "JPEG", quality=95, exif=data)
+        changed = av.Packet(jpeg.getvalue())
+        changed.pts, changed.dts, changed.time_base = packet.pts, packet.dts, packet.time_base
+        changed.stream = packet.stream
+        return changed
+
+    right = seen(drawn(1), *BY_EXIF[exif])
+    with VideoFile(film(tmp_path / "a.avi", 3, change=with_exif)) as video:
+        frames = [to_bgr(pixels)[..., ::-1] for pixels in video.frames()]
+    assert len(frames) == 3
+    assert np.abs(frames[1].astype(int) - right).mean() < 4
+
+
+@pytest.mark.parametrize("packing", [None, "tiff_lzw"])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
+@pytest.mark.parametrize("exif", BY_EXIF)
+def test_a_tiff_is_seen_as_it_says_however_its_pixels_are_stored(tmp_path, exif, mode, packing):
+    image = Image.fromarray(drawn(1)).convert(mode)
+    options = {"compression": packing} if packing else {}
+    image.save(tmp_path / "a.tif", tiffinfo={ExifTags.Base.Orientation: exif}, **options)
+    bgr, _ = read_with_alpha(tmp_path / "a.tif")
+    assert np.array_equal(bgr[..., ::-1], seen(np.asarray(image.convert("RGB")), *BY_EXIF[exif]))

@@ -67,7 +67,8 @@ setup_writes_no_file_of_the_package() {
   local script
   script=$(as_user "$1" segblur setup --print)
   echo "$script"
-  [[ $script == *v4l2loopback-dkms* && $script != *61-segblur.rules* && $script != *systemd/user/segblur.service* ]]
+  [[ $script == *v4l2loopback-dkms* && $script != *61-segblur.rules* && $script != *systemd/user/segblur.service* &&
+    $script != *applications/io.github.segblur* ]]
 }
 
 # The same files as the next version, packed without compression.

@@ -58,6 +58,10 @@ try_program() {
   check "a picture gets the mask that it gets in the checkout" same_mask "$root"
   check "without a service, status is one sentence" one_sentence "$root"
   check "every library finds what it needs of the system" no_library_missing "$root"
+  needs desktop-file-validate=desktop-file-utils appstreamcli=appstream
+  check "the launcher is valid" desktop-file-validate "$root/usr/share/applications/io.github.segblur.SegBlur.desktop"
+  check "software centres can read about it" appstreamcli validate-tree --no-net "$root"
+  check "it has its icon" test -s "$root/usr/share/icons/hicolor/scalable/apps/io.github.segblur.SegBlur.svg"
 }
 
 same_mask() {

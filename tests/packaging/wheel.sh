@@ -21,6 +21,7 @@ try_wheel() {
   check "no PyTorch comes with it" not compgen -G "$tool/lib/*/site-packages/torch"
   check "the program starts" at_home "$home" segblur --version
   check "a picture gets the mask that it gets in the checkout" same_mask "$home"
+  check "the backgrounds are there" has_backgrounds "$home"
   check "without a service, status is one sentence" one_sentence "$home"
   check "linked as docs/packaging.md says, man finds the page" finds_man_page "$home" "$tool"
   check "uv tool uninstall leaves nothing" leaves_nothing "$home"
@@ -44,6 +45,10 @@ at_home() {
 
 same_mask() {
   at_home "$1" segblur image "$project/vcam/sample/known_answer.jpg" -o "$1/out" && cmp "$1/out/known_answer.mask.png" "$work/mask.png"
+}
+
+has_backgrounds() {
+  [[ $(at_home "$1" segblur gallery list | grep -c "comes with SegBlur") == 6 ]]
 }
 
 one_sentence() {

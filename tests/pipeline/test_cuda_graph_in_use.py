@@ -176,7 +176,7 @@ def test_a_gpu_that_makes_other_pictures_is_not_used(torch_segmenter, monkeypatc
     output = OutputSettings(width=640, height=360)
     frames = network.whole_frames(torch_segmenter, (output.width, output.height))
     assert known_answer_difference(frames, torch_segmenter, (640, 360)) < 0.2
-    monkeypatch.setattr(Frames, "ask", lambda self, strength, goes_on: None)  # the room as it is
+    monkeypatch.setattr(Frames, "ask", lambda self, *asked: None)  # the room as it is
     with caplog.at_level(logging.WARNING, "segblur.network"):
         assert network.whole_frames(torch_segmenter, (output.width, output.height)) is None
     assert "other pictures" in caplog.text

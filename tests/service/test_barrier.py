@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from tests.helpers.keepers import PATIENCE
-from tests.helpers.running import Running, at_home  # noqa: F401 - a fixture
+from tests.helpers.running import Running, at_home, file  # noqa: F401 - a fixture
 from vcam.control import client
 from vcam.service.supervisor import visible
 from vcam.settings import Settings, fields
@@ -21,6 +21,7 @@ CHANGES = {
     "strength": (None, ("effect", {"blur": 1.0})),
     "people": (None, ("set", {"key": "framing.people", "value": "nearest"})),
     "framing": (None, ("set", {"key": "framing.crop", "value": "fixed"})),
+    "turn": (None, ("set", {"key": "picture.rotate", "value": 180})),
     "camera": (None, ("camera", {"device": "/dev/video77"})),
 }
 
@@ -100,6 +101,17 @@ def test_with_a_worker_that_keeps_up_a_change_shows_no_placeholder_between():
             ask(("effect", {"blur": blur}))
         running.device.wait_for(lambda kinds: len(kinds) > count + 5)
         assert "placeholder" not in running.device.kinds[count:]
+
+
+def test_between_the_picture_and_the_turned_one_is_a_placeholder_however_quick_the_worker_is():
+    with Running() as running:
+        running.live()
+        for degrees in (180, "90", 270, 0):
+            count = len(running.device.kinds)
+            ask(("set", {"key": "picture.rotate", "value": degrees}))
+            assert "placeholder" in running.device.kinds[count:]
+            assert running.state.settings.picture.rotate == file()["picture"]["rotate"] == int(degrees)
+            live_anew(running)
 
 
 def test_whatever_decides_what_may_be_seen_is_part_of_the_barrier():

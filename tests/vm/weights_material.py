@@ -1,5 +1,5 @@
-"""Weights files for the real loader to judge: weights_material.py FOLDER. All are the shipped ones, spoilt in one way
-each, but for good.safetensors, which differs from them only in what it says of its training.
+"""Weights files for the real loader to judge: weights_material.py WEIGHTS FOLDER. All are those weights, spoilt in one
+way each, but for good.safetensors, which differs from them only in what it says of its training.
 """
 
 import sys
@@ -10,14 +10,14 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from segnet.weights import DEFAULT, digest, read_info, save_weights
+from segnet.weights import digest, read_info, save_weights
 
 
-def write_files(folder: Path) -> None:
+def write_files(weights: Path, folder: Path) -> None:
     """One of each kind."""
     folder.mkdir(parents=True)
-    data, info = DEFAULT.read_bytes(), read_info(DEFAULT)
-    with safe_open(str(DEFAULT), framework="pt") as file:
+    data, info = weights.read_bytes(), read_info(weights)
+    with safe_open(str(weights), framework="pt") as file:
         tensors, header = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
     name = next(name for name, tensor in tensors.items() if tensor.dim() == 4)
 
@@ -44,4 +44,4 @@ def write_files(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    write_files(Path(sys.argv[1]))
+    write_files(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -214,7 +214,7 @@ def run(folder: Path, spawned: float) -> list[Row]:
                 from vcam.bench.gpu_speed import parts
 
                 pictures = inputs[kind] if kind == "yuyv" else [decoded(kind, data, size) for data in inputs[kind]]
-                rows[kind] |= {"gpu": parts(frames, pictures, settings.look.blur, task["frames"])}
+                rows[kind] |= {"gpu": parts(frames, pictures, task["frames"], settings)}
     for kind, reasons in troubles.items():
         if reasons - {""}:
             rows[kind]["trouble"] = min(reasons - {""})

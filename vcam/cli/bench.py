@@ -25,7 +25,7 @@ def add(commands: Commands) -> None:
     how = command.add_mutually_exclusive_group()
     how.add_argument("--json", action="store_true", help="rows as JSON instead of tables")
     how.add_argument("--markdown", action="store_true", help="a page that also describes this machine")
-    add_settings(command, "output", "look", "framing", "network")
+    add_settings(command, "output", "look", "framing", "picture", "network")
 
 
 def bench(arguments: argparse.Namespace) -> int:

@@ -30,7 +30,7 @@ def add(commands: Commands) -> None:
     command.add_argument("pictures", metavar="IN", nargs="+", type=Path, help=what)
     where = "folder for the results"
     command.add_argument("-o", "--out", metavar="FOLDER", type=Path, required=True, help=where)
-    add_settings(command, "look", "framing", "network")
+    add_settings(command, "look", "framing", "picture", "network")
 
     command = add_command(commands, "video", video, "video files with their background blurred, sound kept")
     command.add_argument("videos", metavar="IN", nargs="+", type=Path, help="the videos to read")
@@ -38,7 +38,7 @@ def add(commands: Commands) -> None:
     command.add_argument("-o", "--out", metavar="OUT", type=Path, required=True, help=where)
     how = f"videos at a time, 1 to {MOST_AT_ONCE} (default: as many as there are cores, at most 8)"
     command.add_argument("--at-once", metavar="N", type=int, help=how)
-    add_settings(command, "look", "framing", "network")
+    add_settings(command, "look", "framing", "picture", "network")
 
 
 def demo(arguments: argparse.Namespace) -> int:
@@ -80,7 +80,8 @@ def image(arguments: argparse.Namespace) -> int:
     from vcam.pipeline.network import load_network
 
     network, troubles = load_network(settings.network), 0
-    for job in blur_pictures(arguments.pictures, arguments.out, network, settings.look, settings.framing):
+    wanted = settings.look, settings.framing, settings.picture
+    for job in blur_pictures(arguments.pictures, arguments.out, network, *wanted):
         if job.trouble:
             on_stderr(f"segblur: {job.trouble}")
             troubles += 1
@@ -103,7 +104,8 @@ def video(arguments: argparse.Namespace) -> int:
     from vcam.pipeline.network import load_network
 
     network = load_network(settings.network)
-    frames = blur_video(arguments.videos[0], arguments.out, network, settings.look, settings.framing)
+    wanted = settings.look, settings.framing, settings.picture
+    frames = blur_video(arguments.videos[0], arguments.out, network, *wanted)
     print(f"{arguments.out}: {counted(frames, 'frame')}")
     return 0
 
@@ -119,7 +121,8 @@ def several(arguments: argparse.Namespace, settings: "Settings") -> int:
     began, good, frames = time.monotonic(), 0, 0
     load = partial(load_by_size, settings.network)
     at_once = arguments.at_once or by_itself()
-    for job in blur_videos(arguments.videos, arguments.out, at_once, load, settings.look, settings.framing):
+    wanted = settings.look, settings.framing, settings.picture
+    for job in blur_videos(arguments.videos, arguments.out, at_once, load, *wanted):
         if job.trouble:
             on_stderr(f"segblur: {job.trouble}")
             continue

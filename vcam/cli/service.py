@@ -1,4 +1,5 @@
-"""`segblur status`, `set`, `pause`, `resume`, `effect` and `camera`: ask the running service over its control socket.
+"""`segblur status`, `set`, `pause`, `resume`, `toggle`, `effect` and `camera`: ask the running service over its control
+socket.
 
 Nothing heavy is imported: a panel may call these every second.
 """
@@ -36,9 +37,12 @@ def add(commands: Commands) -> None:
     command.add_argument("value")
     add_command(commands, "pause", pause, "show a placeholder instead of the picture, with the webcam off")
     add_command(commands, "resume", resume, "show the picture again")
+    add_command(commands, "toggle", toggle, "pause, or resume where it is paused: for a key of your keyboard")
     command = add_command(commands, "effect", effect, "change the look until the service ends")
     command.add_argument("effect", nargs="?", help=EFFECTS)
-    command.add_argument("more", metavar="what", nargs="?", help="the colour, or the file of the picture or video")
+    command.add_argument(
+        "more", metavar="what", nargs="?", help="the colour, or the picture or video: a file, or a name of the gallery"
+    )
     command.add_argument("--blur", type=number, help="strength, 0.2 to 1")
     command.add_argument("--on", help="background, or person: that is then hidden, and the room shown")
     command = add_command(commands, "camera", camera, "take another webcam")
@@ -117,6 +121,12 @@ def resume(_arguments: argparse.Namespace) -> int:
     return done(client.ask("resume"))
 
 
+def toggle(_arguments: argparse.Namespace) -> int:
+    """Whichever of the two it isn't."""
+    print("paused" if client.ask("toggle")["paused"] else "live again")
+    return 0
+
+
 def effect(arguments: argparse.Namespace) -> int:
     """For now. Raises SettingsError for an argument too many or too few."""
     more = {}
@@ -141,9 +151,17 @@ def number(text: str) -> float:
 
 
 def placed(key: str, value: str) -> str:
-    """The value of a setting; where that is a file, one that does not depend on this command's current folder."""
+    """The value of a setting; where that is a file, one that does not depend on this command's current folder. Of a
+    picture or a video, a word that is no file here may be a name of the gallery.
+    """
     if key not in FILES or not value:
         return value
+    if key != "network.weights" and "/" not in value and not Path(value).is_file():
+        from vcam.media.gallery import find
+
+        entry = find(value, "video" if key == "look.video" else "picture")
+        if entry is not None:
+            return str(entry.path)
     return os.path.abspath(os.path.expanduser(value))  # noqa: PTH100, PTH111 - as it is where there is no home
 
 

@@ -7,6 +7,7 @@ import json
 import socket
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
@@ -39,6 +40,15 @@ def ask(do: str, *, timeout: float = PATIENCE, **arguments: Any) -> dict[str, An
     with connect(timeout) as link:
         post(link, do, arguments)
         return next(answers(link, timeout))
+
+
+def take_down(path: Path) -> None:
+    """Have the room blurred again where this picture or video is what is shown, now and after the next start. Raises
+    as `ask`.
+    """
+    look = ask("status")["settings"]["look"]
+    if look.get(look["effect"]) == str(path):
+        ask("set", key="look.effect", value="blur")
 
 
 def watch(every: float) -> Iterator[dict[str, Any]]:

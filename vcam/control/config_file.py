@@ -1,4 +1,4 @@
-"""Writing one setting into the settings file, and nothing else: comments, order and blank lines stay as they are."""
+"""Writing settings into the settings file, and nothing else: comments, order and blank lines stay as they are."""
 
 import errno
 import os
@@ -14,6 +14,8 @@ from vcam.system.atomic_write import replaced, write
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
 
+Overrides = dict[str, dict[str, Any]]  # section → name → value
+
 
 def set_setting(path: Path, key: str, value: Any) -> None:
     """Write `value` for a key such as "look.blur". Text stands for whatever it can be converted to. Raises
@@ -22,17 +24,25 @@ def set_setting(path: Path, key: str, value: Any) -> None:
     section, name = split(key)
     target, text = read(path)
     tree = load_settings({section: {name: value}}, path)
-    edit(target, path, text, section, name, plain(getattr(getattr(tree, section), name)))
+    edit(target, path, text, {section: {name: plain(getattr(getattr(tree, section), name))}})
 
 
 def unset_setting(path: Path, key: str) -> None:
     """Take a key out, so that its default holds. Raises as `set_setting`."""
     section, name = split(key)
     target, text = read(path)
-    edit(target, path, text, section, name, None)
+    edit(target, path, text, {section: {name: None}})
 
 
-def overridden(key: str, overrides: dict[str, dict[str, Any]] | None = None) -> str:
+def set_sections(path: Path, sections: dict[str, dict[str, Any]], overrides: Overrides | None = None) -> None:
+    """Write all these values, as TOML holds them, in one step; None takes a key out. They have to make good settings
+    with the file's others and the `overrides` of the command line. Raises as `set_setting`.
+    """
+    target, text = read(path)
+    edit(target, path, text, sections, overrides)
+
+
+def overridden(key: str, overrides: Overrides | None = None) -> str:
     """What makes the file's value of a key count for nothing, as a sentence; "" where nothing does. `overrides` are
     those of the command line, as `load_settings` takes them. Raises SettingsError for an unknown key.
     """
@@ -69,28 +79,41 @@ def read(path: Path) -> tuple[Path, str]:
     return target, read_file(path)
 
 
-def edit(target: Path, path: Path, text: str, section: str, name: str, value: Any) -> None:
-    """Put the value into the text, check that it reads back, and replace the file by it. Raises SettingsError."""
+def edit(
+    target: Path, path: Path, text: str, changes: dict[str, dict[str, Any]], overrides: Overrides | None = None
+) -> None:
+    """Put the values into the text, check that they read back, and replace the file by it. Raises SettingsError."""
     mark = BYTE_ORDER_MARK if text.startswith(BYTE_ORDER_MARK) else ""
     text = text.removeprefix(mark)
     document, wanted = parse(text, path)
-    if not isinstance(wanted.get(section, {}), dict):
-        raise SettingsError(f"{section} in {path} is not a section; write [{section}] there")
+    for section, values in changes.items():
+        if not isinstance(wanted.get(section, {}), dict):
+            raise SettingsError(f"{section} in {path} is not a section; write [{section}] there")
+        for name, value in values.items():
+            put(document, wanted, section, name, value)
+    new = document.as_string()
+    if not reads_as(new, wanted):
+        keys = [f"{section}.{name}" for section, values in changes.items() for name in values]
+        what = keys[0] if len(keys) == 1 else " and ".join(changes)
+        raise SettingsError(f"{what} can't be written into {path} by a program; edit the file")
+    if new == text:
+        load_settings(overrides, path)  # says what else is wrong with it
+    else:
+        replace(target, path, (mark + new).encode(), overrides)
+
+
+def put(document: "TOMLDocument", wanted: dict[str, Any], section: str, name: str, value: Any) -> None:
+    """Change one value in both forms of the file; None takes it out. One that is equal stays as it is written."""
     if value is None:
         wanted.get(section, {}).pop(name, None)
         document.get(section, {}).pop(name, None)
-    else:
-        wanted.setdefault(section, {})[name] = value
-        if section not in document:
-            add_section(document, section)
-        document[section][name] = value
-    new = document.as_string()
-    if not reads_as(new, wanted):
-        raise SettingsError(f"{section}.{name} can't be written into {path} by a program; edit the file")
-    if new == text:
-        load_settings(path=path)  # says what else is wrong with it
-    else:
-        replace(target, path, (mark + new).encode())
+        return
+    if name in (there := wanted.setdefault(section, {})) and there[name] == value and type(there[name]) is type(value):
+        return
+    there[name] = value
+    if section not in document:
+        add_section(document, section)
+    document[section][name] = value
 
 
 def reads_as(text: str, wanted: dict[str, Any]) -> bool:
@@ -127,8 +150,10 @@ def add_section(document: "TOMLDocument", section: str) -> None:
     document.add(section, tomlkit.table())
 
 
-def replace(target: Path, path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, whenever the machine stops; it keeps its mode. Raises SettingsError."""
+def replace(target: Path, path: Path, data: bytes, overrides: Overrides | None = None) -> None:
+    """Write a settings file whole or not at all, whenever the machine stops; it keeps its mode. Raises SettingsError,
+    also where with these `overrides` its settings would be none.
+    """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with replaced(target) as (descriptor, new):
@@ -138,7 +163,7 @@ def replace(target: Path, path: Path, data: bytes) -> None:
                     raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
                 os.fchmod(descriptor, stat.S_IMODE(target.stat().st_mode))
             try:
-                load_settings(path=new)
+                load_settings(overrides, new)
             except SettingsError as error:
                 raise SettingsError(str(error).replace(str(new), str(path))) from None
     except OSError as error:

@@ -6,6 +6,7 @@ Pure, and without heavy imports: the command line pays for this module at every 
 import json
 import math
 import os
+import re
 import socket
 import struct
 from collections.abc import Callable
@@ -57,6 +58,7 @@ class Command(NamedTuple):
 
     help: str
     arguments: dict[str, Argument] = {}  # noqa: RUF012 - a default that is never changed
+    only_one: bool = False  # of the arguments
 
 
 # All that the service understands. The table in docs/control.md is this one; a test keeps it so.
@@ -80,6 +82,7 @@ COMMANDS = {
     ),
     "pause": Command("shows a placeholder instead of the picture, and closes the webcam"),
     "resume": Command("shows the picture again"),
+    "toggle": Command('pauses, or resumes where it is paused, and tells by "paused" which; two within 0.3 s are one'),
     "weights": Command(
         "changes the network's weights between two frames, or lists those that were good",
         {
@@ -103,6 +106,16 @@ COMMANDS = {
             "picture": Argument("file", "as look.picture, which effect picture shows", optional=True),
             "video": Argument("file", "as look.video, which effect video shows", optional=True),
         },
+    ),
+    "profile": Command(
+        "uses, saves or removes a profile, or lists them; takes exactly one argument",
+        {
+            "use": Argument("profile", "take its look and framing, all or nothing", optional=True),
+            "save": Argument("profile", "give what holds now this name", optional=True),
+            "remove": Argument("profile", "delete it; the look stays", optional=True),
+            "list": Argument("true", "change nothing", optional=True),
+        },
+        only_one=True,
     ),
 }
 
@@ -138,12 +151,19 @@ def is_file(value: object) -> bool:
     return is_text(value) and str(value).startswith("/")
 
 
+def is_profile(value: object) -> bool:
+    """Whether a profile may be called so: the name becomes that of a file."""
+    return isinstance(value, str) and re.fullmatch(r"[\w-][\w -]{0,39}", value) is not None
+
+
 KINDS: dict[str, tuple[Callable[[object], bool], str]] = {
     "text": (is_text, "text in one line"),
     "number": (is_number, "a number"),
     "value": (is_value, "text in one line, a number, true, false or a list of texts"),
     "file": (is_file, "the absolute path of a file"),
     "weights": (is_weights, "the absolute path of a file, or one of list, rollback, shipped"),
+    "profile": (is_profile, "1 to 40 letters, digits, spaces, - or _, the first no space"),
+    "true": (lambda value: value is True, "true"),
 }
 
 
@@ -195,7 +215,7 @@ def check(do: str, arguments: dict[str, Any]) -> dict[str, Any]:
         if not fits(value) or (argument.kind == "number" and not argument.least <= value <= argument.most):
             raise BadRequestError(f"{do} needs {name}: {words}", "argument")
         checked[name] = value
-    if known and not checked:
+    if (known and not checked) or (COMMANDS[do].only_one and len(checked) > 1):
         raise BadRequestError(f"{do} needs {' or '.join(known)}", "argument")
     return checked
 

@@ -36,6 +36,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "pw_stream_destroy": (None, [c_void_p]),
     "pw_stream_add_listener": (None, [c_void_p, c_void_p, c_void_p, c_void_p]),
     "pw_stream_connect": (c_int, [c_void_p, c_int, c_uint32, c_int, c_void_p, c_uint32]),
+    "pw_stream_get_state": (c_int, [c_void_p, c_void_p]),
     "pw_stream_update_params": (c_int, [c_void_p, c_void_p, c_uint32]),
     "pw_stream_dequeue_buffer": (c_void_p, [c_void_p]),
     "pw_stream_queue_buffer": (c_int, [c_void_p, c_void_p]),

@@ -46,39 +46,48 @@ def quietly(callback: Callable[..., None]) -> Callable[..., None]:
 class Buffer:
     """One that is shared with the readers, while it is mapped."""
 
-    picture: NDArray[Any]  # uint8 (width * height * 3 / 2,)
+    picture: NDArray[Any]  # uint8, one picture of its format
+    format: pods.VideoFormat
     chunk: Any
     header: Any | None
     busy: Any | None
     sent: float = 0.0  # monotonic seconds
 
 
-def buffer_at(address: int, size: int) -> Buffer | None:
+def buffer_at(address: int, form: pods.VideoFormat) -> Buffer | None:
     """Views of a struct pw_buffer; None where there is no room for a picture in it."""
     shared = lib.PwBuffer.from_address(address).buffer.contents
     block = shared.datas[0] if shared.n_datas else None
-    if block is None or not block.data or block.maxsize < size:
+    if block is None or not block.data or block.maxsize < form.bytes:
         return None
     metas = {meta.type: meta for meta in shared.metas[: shared.n_metas]}
     header, busy = metas.get(lib.HEADER), metas.get(lib.BUSY)
     return Buffer(
-        np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(block.data)),
+        np.ctypeslib.as_array((ctypes.c_uint8 * form.bytes).from_address(block.data)),
+        form,
         block.chunk.contents,
         None if header is None else lib.Header.from_address(header.data),
         None if busy is None else lib.Busy.from_address(busy.data),
     )
 
 
-def write(frame: SafeFrame, pixels: str, out: NDArray[Any]) -> None:
-    """The frame as I420 or NV12 into `out`, uint8 (width * height * 3 / 2,)."""
-    if pixels == "I420":
-        out[:] = frame.pixels.reshape(-1)
-        return
+def write(frame: SafeFrame, buffer: Buffer) -> None:
+    """The frame into the buffer, in its format."""
+    out = buffer.picture
     y, u, v = planes(frame.pixels)
-    out[: y.size] = y.reshape(-1)
-    both = out[y.size :].view("<u2")  # U in the low byte, so first
-    np.multiply(v.reshape(-1), 256, out=both, dtype=np.uint16)
-    np.add(both, u.reshape(-1), out=both, dtype=np.uint16)
+    match buffer.format.pixels:
+        case "I420":
+            out[:] = frame.pixels.reshape(-1)
+        case "NV12":
+            out[: y.size] = y.reshape(-1)
+            pairs = out[y.size :]
+            pairs.view("<u2")[:] = u.reshape(-1)  # the low byte, so first; V takes the place of the high one
+            pairs[1::2] = v.reshape(-1)
+        case "YUY2":  # Y U Y V; two rows share a row of colours
+            rows = out.reshape(*y.shape, 2)
+            rows[..., 0] = y
+            for row in (0, 1):
+                rows[row::2, 0::2, 1], rows[row::2, 1::2, 1] = u, v
 
 
 def array_of(parts: Iterable[bytes]) -> tuple[Any, list[Any]]:
@@ -109,7 +118,8 @@ class Stream:
     ) -> None:
         """`silence` is what is left in buffers that are taken away. Raises OutputError where no daemon answers."""
         self._library, self._size, self._silence = library, size, silence
-        self.state, self.format, self.lost = lib.CONNECTING, "", False
+        self.state, self.lost = lib.CONNECTING, False
+        self.format: pods.VideoFormat | None = None
         self._buffers: dict[int, Buffer] = {}
         self._sent = 0
         self._core = library.pw_context_connect(context, None, 0)
@@ -147,14 +157,18 @@ class Stream:
     def _on_error(self, _data: Any, number: int, _sequence: int, result: int, _message: bytes) -> None:
         self.lost = self.lost or (number == 0 and result == BROKEN)
 
-    def _on_state(self, _data: Any, _old: int, new: int, _error: bytes | None) -> None:
+    def _on_state(self, _data: Any, _old: int, new: int, error: bytes | None) -> None:
+        if new == lib.ERROR and self._library.pw_stream_get_state(self._stream, None) != lib.ERROR:
+            # Of one reader, which wants a format that is not offered, say; the node is as it was.
+            log.debug("PipeWire can't serve a program: %s", (error or b"").decode(errors="replace"))
+            return
         self.state = new
         self.lost = self.lost or new in (lib.ERROR, lib.UNCONNECTED)
 
     def _on_parameter(self, _data: Any, parameter: int, address: int | None) -> None:
         if parameter != pods.FORMAT_ID:
             return
-        self.format = ""
+        self.format = None
         if not address:
             return
         length = 8 + ctypes.c_uint32.from_address(address).value
@@ -163,28 +177,27 @@ class Stream:
         except ValueError as error:
             log.warning("PipeWire agreed on %s", error)
             return
-        width, height = self._size
         if agreed.size != self._size:
             log.warning("PipeWire agreed on a size that was not offered: %s×%s", *agreed.size)
             return
-        self.format = agreed.pixels
-        answer, kept = array_of([pods.buffers(width * height * 3 // 2, width, BUFFERS), pods.header()])
+        self.format = agreed
+        answer, kept = array_of([pods.buffers(agreed.bytes, agreed.stride, BUFFERS), pods.header()])
         self._library.pw_stream_update_params(self._stream, answer, len(kept))
 
     def _on_buffer(self, _data: Any, address: int) -> None:
-        buffer = buffer_at(address, self._size[0] * self._size[1] * 3 // 2)
-        if buffer is not None:
+        buffer = self.format and buffer_at(address, self.format)
+        if buffer:
             self._buffers[address] = buffer
 
     def _on_no_buffer(self, _data: Any, address: int) -> None:
         buffer = self._buffers.pop(address, None)
         if buffer is not None:  # readers may have it mapped for longer
-            write(self._silence, "I420", buffer.picture)
+            write(self._silence, buffer)
 
     @property
     def streams(self) -> bool:
         """Whether a program reads."""
-        return self.state == lib.STREAMING and self.format != "" and not self.lost
+        return self.state == lib.STREAMING and self.format is not None and not self.lost
 
     def send(self, frame: SafeFrame) -> None:
         """Give the frame to all who read; it is dropped where they hold all buffers."""
@@ -192,7 +205,7 @@ class Stream:
             return
         buffer = self._buffers.get(address)
         if buffer is not None:
-            write(frame, self.format, buffer.picture)
+            write(frame, buffer)
             buffer.sent = monotonic()
             self._sent += 1
             self._describe(buffer)
@@ -202,7 +215,7 @@ class Stream:
 
     def _describe(self, buffer: Buffer) -> None:
         chunk, header = buffer.chunk, buffer.header
-        chunk.offset, chunk.size, chunk.stride, chunk.flags = 0, buffer.picture.size, self._size[0], 0
+        chunk.offset, chunk.size, chunk.stride, chunk.flags = 0, buffer.format.bytes, buffer.format.stride, 0
         if header is not None:
             header.flags, header.offset, header.dts_offset = 0, 0, 0
             header.pts, header.seq = monotonic_ns(), self._sent
@@ -227,7 +240,7 @@ class Stream:
     def overwrite(self, frame: SafeFrame) -> None:
         """Put the frame into every buffer, in readers' hands or not."""
         for buffer in self._buffers.values():
-            write(frame, self.format or "I420", buffer.picture)
+            write(frame, buffer)
 
     def close(self) -> None:
         """Let go of node and connection."""

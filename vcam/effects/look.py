@@ -12,6 +12,7 @@ from vcam.effects.compositor import compose
 from vcam.effects.crossfade import Fade
 from vcam.effects.scene import Scene, ahead
 from vcam.effects.styles import Colour, Dim, Grey, Pixelate
+from vcam.effects.tones import Tables
 from vcam.errors import SettingsError
 from vcam.frame import I420, SafeFrame
 from vcam.masks.mask import Complaints, FrameMask
@@ -55,14 +56,15 @@ class Look:
         wanted: LookSettings,
         least: float = WEAKEST,
         out: I420 | None = None,
+        tables: Tables | None = None,
     ) -> SafeFrame:
         """The frame as it may be shown, by its own mask; without one the effect is all over it. What a blur of strength
-        `least` hides is hidden in any case. `out` as in compose.
+        `least` hides is hidden in any case. `out` and `tables` as in compose.
         """
         if wanted.effect == "off":
-            return compose(frame, None, as_filmed, out)  # no effect, and so nothing to fade into or from
+            return compose(frame, None, as_filmed, out, tables)  # no effect, and so nothing to fade into or from
         effect = self._effect(wanted, frame.size, frame.captured)
-        return compose(frame, left_alone(mask, wanted), at_least(effect, least), out)
+        return compose(frame, left_alone(mask, wanted), at_least(effect, least), out, tables)
 
     def blur_alone(self, frame: RawFrame, wanted: LookSettings) -> float | None:
         """The strength of the blur, where that is all that is to be done to this frame's room; else None."""

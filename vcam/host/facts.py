@@ -5,7 +5,6 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 from vcam.devices.pipewire_library import load
 from vcam.devices.v4l2 import CAPTURE, OUTPUT, ask, nodes
 from vcam.errors import OutputError
+from vcam.system.program import program
 
 LABELS = ("SegBlur Camera", "SegBlur Camera 2")
 UNIT_NAME = "segblur.service"
@@ -20,7 +20,10 @@ UNVERSIONED = "0.12"  # a module that doesn't report its version is older than 0
 CTL_ADDS = (0, 13)  # since this version v4l2loopback-ctl can add a camera to the loaded module
 # As modprobe reads them: of files with the same name the first counts (modprobe.d(5)).
 OPTION_FOLDERS = tuple(f"{folder}/modprobe.d" for folder in ("etc", "run", "usr/local/lib", "usr/lib", "lib"))
+ICON_CACHE = "~/.local/share/icons/hicolor/icon-theme.cache"  # where there is one, it hides icons that it doesn't list
 COMMAND_TIMEOUT = 5.0  # seconds
+# Where root looks for programs: one that root or udev shall start must not lie where only this user can put it.
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,8 @@ class Machine:
     secure_boot: bool | None = False  # None where the firmware doesn't say
     pipewire: str = ""  # version of its library, where the service offers a camera by it
     wireplumber: bool = False  # whether it is installed, PipeWire's session manager
+    menu_cache: bool = False  # whether update-desktop-database is there
+    icon_cache: bool = False  # whether the user's icons have a cache, and gtk-update-icon-cache is there
     is_root: bool = False  # whether this process runs as root
     program: tuple[str, ...] = ("segblur",)  # the words that start this segblur
 
@@ -132,23 +137,17 @@ def snapshot(root: Path = Path("/"), files: Iterable[str] = (), pipewire: bool =
         nodes=loopbacks(root),
         options=options(root),
         files={name: read(resolve(name, root)) for name in files if resolve(name, root).exists()},
-        ctl=find_program("v4l2loopback-ctl"),
+        ctl=find_program("v4l2loopback-ctl", SYSTEM_PATH),
         systemd=next(iter(version((output("systemctl", "--version") or "").removeprefix("systemd "))), None),
         service=service(),
         secure_boot=secure_boot(root),
         pipewire=pipewire_version() if pipewire else "",
         wireplumber=bool(find_program("wireplumber")),
+        menu_cache=bool(find_program("update-desktop-database")),
+        icon_cache=resolve(ICON_CACHE, root).exists() and bool(find_program("gtk-update-icon-cache")),
         is_root=os.geteuid() == 0,
         program=program(),
     )
-
-
-def program() -> tuple[str, ...]:
-    """The words that start this segblur."""
-    for path in (Path(sys.argv[0]), Path(sys.executable).with_name("segblur")):
-        if path.name == "segblur" and path.is_file():
-            return (str(path.absolute()),)
-    return (sys.executable, "-P", "-m", "vcam")
 
 
 def user() -> str:
@@ -172,9 +171,9 @@ def read(path: Path) -> str:
         return ""
 
 
-def find_program(name: str) -> str:
-    """The path of a program, also in folders that only root has in PATH; "" where there is none."""
-    for folder in search_path().split(os.pathsep):
+def find_program(name: str, folders: str = "") -> str:
+    """The path of a program in these folders (default: search_path); "" where there is none."""
+    for folder in (folders or search_path()).split(os.pathsep):
         path = Path(folder or ".") / name
         if path.is_file() and os.access(path, os.X_OK):
             return str(path)

@@ -1,19 +1,16 @@
 """A plan of setup as data: steps that can be shown, printed as a shell script, or carried out."""
 
-import os
 import shlex
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from vcam.errors import SegBlurError
-from vcam.host.facts import find_program, resolve, search_path
+from vcam.host.facts import resolve
 
 
 @dataclass(frozen=True)
 class Run:
-    """A command."""
+    """A command. A word that begins with ~/ is a path in the home folder."""
 
     words: tuple[str, ...]
     may_fail: bool = False
@@ -41,6 +38,7 @@ class Step:
     why: str
     actions: tuple[Run | Write | Remove, ...]
     root: bool = False
+    asks: bool = False  # a command of it asks the person something, which only a terminal can show
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ def calls(step: Step, as_root: bool = False, root: Path = Path("/")) -> Iterator
     sudo = ("sudo",) if step.root and not as_root else ()
     for action in step.actions:
         if isinstance(action, Run):
-            yield Call((*sudo, *action.words), may_fail=action.may_fail)
+            yield Call((*sudo, *at_home(action.words)), may_fail=action.may_fail)
             continue
         path = resolve(action.path, root)
         if isinstance(action, Write):
@@ -84,6 +82,11 @@ def calls(step: Step, as_root: bool = False, root: Path = Path("/")) -> Iterator
             yield Call((*sudo, "tee", str(path)), action.text)
         else:
             yield Call((*sudo, "rm", "-f", str(path)))
+
+
+def at_home(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The words, with the home folder in place of ~."""
+    return tuple(str(Path(word).expanduser()) if word.startswith("~/") else word for word in words)
 
 
 def script(plan: Plan, as_root: bool = False, root: Path = Path("/")) -> str:
@@ -102,35 +105,3 @@ def overview(plan: Plan, as_root: bool = False, root: Path = Path("/")) -> str:
         lines.append(f"{number}. {step.why[0].upper()}{step.why[1:]}")
         lines += [f"     {shlex.join(call.words)}" for call in calls(step, as_root, root)]
     return "\n".join(lines)
-
-
-def carry_out(plan: Plan, as_root: bool = False, root: Path = Path("/")) -> None:
-    """Run every command of the plan; stop at the first that fails. Raises SegBlurError."""
-    if any(step.root for step in plan.steps) and not as_root and not find_program("sudo"):
-        raise SegBlurError("there is no sudo here: run the commands of segblur setup --print as root")
-    for step in plan.steps:
-        print(f"==> {step.why}", flush=True)
-        for call in calls(step, as_root, root):
-            stdout = None if call.text is None else subprocess.DEVNULL  # tee prints what it writes
-            code = run_call(call, stdout)
-            if code and not call.may_fail:
-                raise SegBlurError(
-                    f"`{shlex.join(call.words)}` failed with exit code {code}: see its messages above and segblur "
-                    "doctor; once that is solved, segblur setup continues from here"
-                )
-
-
-def run_call(call: Call, stdout: int | None) -> int:
-    """The exit code of a command; 127 where there is no such program, as in a shell."""
-    environment = {**os.environ, "PATH": search_path()}
-    try:
-        return subprocess.run(
-            [find_program(call.words[0]) or call.words[0], *call.words[1:]],
-            input=call.text,
-            text=True,
-            stdout=stdout,
-            env=environment,
-            check=False,
-        ).returncode
-    except FileNotFoundError:
-        return 127

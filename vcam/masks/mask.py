@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from vcam.frame import size_of
 from vcam.masks.pieces import without_specks
 from vcam.media.raw_frame import RawFrame
+from vcam.media.turn import UPRIGHT
 from vcam.media.yuv import small_rgb
 
 LOW, HIGH = 0.3, 0.65  # below: background, above: person, between: a soft edge
@@ -47,12 +48,13 @@ class Segment(Protocol):
 
 @dataclass(frozen=True)
 class FrameMask:
-    """How much of each pixel of the frame `sequence` to keep; float32 (h, w), 0 to 1, at the network's size. The rest
-    is what the next frame may be told of this one.
+    """How much of each pixel of the frame `sequence`, with this `geometry`, to keep; float32 (h, w), 0 to 1, at the
+    network's size. The rest is what the next frame may be told of this one.
     """
 
     alpha: NDArray[Any] = field(repr=False)
     sequence: int
+    geometry: tuple[object, ...] = (UPRIGHT,)  # RawFrame's
     soft: NDArray[Any] | None = field(default=None, repr=False)  # the network's own answer, float32 (h, w)
     thumbnail: NDArray[Any] | None = field(default=None, repr=False)  # uint8 (18, 32, 3) RGB
 
@@ -64,16 +66,22 @@ def find_mask(frame: RawFrame, segment: Segment, last: FrameMask | None = None) 
     size = segment.size_for(*size_of(frame.pixels))
     picture = small_rgb(frame.pixels, size)
     thumbnail = np.asarray(cv2.resize(picture, THUMBNAIL, interpolation=cv2.INTER_AREA))
-    before = remembered(last, size, thumbnail)
+    before = remembered(last, size, thumbnail, frame.geometry)
     soft = segment(picture, None if before is None else before.soft)
     mask = check(soft, size, frame.sequence)
     alpha = without_specks(mask.alpha, None if before is None else before.alpha)
-    return replace(mask, alpha=alpha, soft=soft, thumbnail=thumbnail)
+    return replace(mask, alpha=alpha, geometry=frame.geometry, soft=soft, thumbnail=thumbnail)
 
 
-def remembered(last: FrameMask | None, size: tuple[int, int], thumbnail: NDArray[Any]) -> FrameMask | None:
-    """The mask of the frame before, if it tells anything of this one: not at another size, nor after a scene cut."""
+def remembered(
+    last: FrameMask | None, size: tuple[int, int], thumbnail: NDArray[Any], geometry: tuple[object, ...]
+) -> FrameMask | None:
+    """The mask of the frame before, if it tells anything of this one: not at another size, nor after a scene cut, nor
+    where the picture was turned in another way.
+    """
     if last is None or last.soft is None or last.thumbnail is None or last.soft.shape != size[::-1]:
+        return None
+    if last.geometry != geometry:
         return None
     return None if scene_cut(last.thumbnail, thumbnail) else last
 

@@ -33,9 +33,9 @@ BLACK = (16, 128, 128)
 class VideoFile:
     """The frames of a video as I420 of the first one's size (a last odd line or column is dropped)."""
 
-    def __init__(self, path: Path) -> None:
-        """Open it. Raises PictureError."""
-        self.path = path
+    def __init__(self, path: Path, rotate: int = 0) -> None:
+        """Open it; `rotate` is by how many degrees to turn it clockwise, 0, 90, 180 or 270. Raises PictureError."""
+        self.path, self._rotate = path, rotate
         self.start, self.fps = 0.0, 30.0  # seconds by the file's clock; until both are known
         self._aspects: dict[tuple[int, int], Fraction | None] = {}  # of pixels, by a frame's size
         self.rewind()
@@ -112,7 +112,7 @@ class VideoFile:
 
     def _pixels(self, frame: VideoFrame) -> I420:
         """Upright, at the first frame's size: one of another shape is fitted in, with black beside it."""
-        across, down, sideways = orientation(frame)
+        across, down, sideways = orientation(frame, self._rotate)
         size = (self.width, self.height)
         shape = self._shape_of(frame)
         if shape != self._shape:
@@ -126,7 +126,7 @@ class VideoFile:
         size = (frame.width, frame.height)
         if (self.decoder.width, self.decoder.height) == size:  # it may be ahead of what it gives back
             self._aspects[size] = self.decoder.sample_aspect_ratio
-        return *size, self._aspects.get(size), orientation(frame)[2]
+        return *size, self._aspects.get(size), orientation(frame, self._rotate)[2]
 
     def flaws(self) -> str:
         """A sentence on what was wrong with the frames read last; "" where all was well."""
@@ -175,10 +175,22 @@ def to_i420(frame: VideoFrame, size: tuple[int, int]) -> I420:
     return colour.to_i420(frame, width, height)
 
 
-def orientation(frame: VideoFrame) -> tuple[bool, bool, bool]:
+def orientation(frame: VideoFrame, rotate: int = 0) -> tuple[bool, bool, bool]:
     """Whether the frame has to be mirrored left to right and top to bottom, after its rows were made columns, by the
-    display matrix: telephones film lying down, or mirrored, and note it.
+    display matrix, and to be turned by `rotate` degrees: telephones film lying down, or mirrored, and note it.
     """
+    try:
+        across, down, sideways = as_noted(frame)
+    except ValueError:  # beside it is what PyAV does not know, such as EXIF data; it still tells turns, if no mirroring
+        across = down = sideways = False
+        rotate = (rotate - frame.rotation) % 360
+    for _ in range(rotate // 90):  # a quarter of a turn makes rows columns, and then swaps left and right
+        across, down, sideways = not down, across, not sideways
+    return across, down, sideways
+
+
+def as_noted(frame: VideoFrame) -> tuple[bool, bool, bool]:
+    """See orientation: what the display matrix says."""
     note = cast(dict[str, Any], frame.side_data).get("DISPLAYMATRIX")
     if note is None:
         return False, False, False

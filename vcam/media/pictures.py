@@ -100,6 +100,8 @@ def opened(path: Path) -> Image.Image:
 
 def loaded(path: Path, file: Image.Image) -> Image.Image:
     """With its pixels; a JPEG may lack its end marker, but nothing more. Raises OSError."""
+    if file.format == "TIFF":
+        file.filename = ""  # or Pillow maps one that lies on its side into memory as if it stood upright
     try:
         file.load()
     except OSError:

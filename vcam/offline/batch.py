@@ -23,8 +23,8 @@ from vcam.masks.mask import Segment
 from vcam.media.films import VideoFile
 from vcam.offline.results import make_folder
 from vcam.offline.video import CONTAINERS, blur_frames, check_target, make, on_stderr
-from vcam.pipeline.framing import AS_FILMED
-from vcam.settings import FramingSettings, LookSettings, for_camera
+from vcam.pipeline.framing import AS_FILMED, UNCORRECTED
+from vcam.settings import FramingSettings, LookSettings, PictureSettings, for_camera
 
 MOST_BY_ITSELF = 8  # files at a time by default: memory grows with each
 
@@ -54,6 +54,7 @@ def blur_videos(
     load: Callable[[], SegmentFor],
     look: LookSettings,
     framing: FramingSettings = AS_FILMED,
+    picture: PictureSettings = UNCORRECTED,
 ) -> Iterator[Job]:
     """Each video as it ends, written to NAME.blurred.mp4 (or .mov, .m4v, .mkv) in `folder` or with the reason why not.
     A bar on stderr shows how far they are together. `load` is called once for each of the `at_once` threads. Raises
@@ -70,7 +71,7 @@ def blur_videos(
     networks = [load() for _ in range(min(at_once, len(jobs)))]
     if len(networks) > 1:
         cv2.setNumThreads(1)  # threads within threads only wait for each other
-    yield from side_by_side(jobs, networks, partial(blur_one, look=look, framing=framing))
+    yield from side_by_side(jobs, networks, partial(blur_one, look=look, framing=framing, picture=picture))
 
 
 def side_by_side(
@@ -138,15 +139,22 @@ def with_frame_count(job: Job) -> Job:
 
 
 def blur_one(
-    job: Job, network: SegmentFor, step: Callable[[], None], look: LookSettings, framing: FramingSettings
+    job: Job,
+    network: SegmentFor,
+    step: Callable[[], None],
+    look: LookSettings,
+    framing: FramingSettings,
+    picture: PictureSettings = UNCORRECTED,
 ) -> int:
     """Write the result of one job, calling `step` after each frame; the number of frames. Raises PictureError,
     OutputError, DeviceLostError, and what `network` and `step` raise.
     """
-    with VideoFile(job.source) as video:
+    with VideoFile(job.source, picture.rotate) as video:
         check_target(job.source, job.target)
         segment = network(video.width, video.height)
-        frames = blur_frames(video, segment, look, framing, lambda reason: on_stderr(f"{job.source}: {reason}"))
+        frames = blur_frames(
+            video, segment, look, framing, lambda reason: on_stderr(f"{job.source}: {reason}"), picture
+        )
         return make(video, job.target, step, frames)
 
 

@@ -17,19 +17,19 @@ from vcam.devices.choose import choose_camera
 from vcam.devices.loopback import find_loopback
 from vcam.devices.sample import SampleCamera
 from vcam.devices.v4l2 import Device
-from vcam.effects.look import Look
 from vcam.errors import CameraLostError, OutputError
-from vcam.frame import size_of
-from vcam.masks.mask import Complaints, Segment, mask_or_none
+from vcam.frame import empty, size_of
+from vcam.masks.mask import Segment
 from vcam.media.films import SAMPLE, VideoFile
 from vcam.media.yuv import to_bgr
 from vcam.offline.image import write_picture
 from vcam.offline.results import make_folder
 from vcam.offline.video import blur_video
-from vcam.pipeline.framing import View, framed, least_blur
 from vcam.pipeline.network import missing_for_gpu
+from vcam.pipeline.pipeline import Pipeline
 from vcam.service.worker import Camera
 from vcam.settings import OutputSettings, Settings, for_camera
+from vcam.system.stage_timer import StageTimer
 
 WINDOW = "SegBlur Camera (q ends)"
 
@@ -88,19 +88,16 @@ def show_window(settings: Settings, webcam: str | None, segment: Segment, frames
     """The live result in a window until q, Escape or its close button, or for so many frames; how many were shown.
     Raises CameraLostError, SettingsError.
     """
-    complain = Complaints(lambda reason: print(f"segblur: {reason}", file=sys.stderr))
+    pipeline = Pipeline(lambda reason: print(f"segblur: {reason}", file=sys.stderr), StageTimer(lambda facts: None))
     os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")  # it misses fonts that it does not need
     for_camera(settings.look)
-    shown, mask, look = 0, None, Look(complain)
-    view: View | None = None
+    shown = 0
     with open_source(settings, webcam) as camera:
         cv2.namedWindow(WINDOW, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         while frames is None or shown < frames:
             frame = camera.read()
             if frame is not None:
-                mask = mask_or_none(frame, segment, complain, last=mask)
-                part, kept, view = framed(frame, mask, view, settings.framing, settings.look.on)
-                safe = look(part, kept, settings.look, least_blur(view))
+                safe = pipeline(frame, segment, settings, empty(*frame.size))
                 if not shown:
                     cv2.resizeWindow(WINDOW, *size_of(safe.pixels))
                 cv2.imshow(WINDOW, to_bgr(safe.pixels))
@@ -126,8 +123,8 @@ def write_demo(settings: Settings, segment: Segment, folder: Path) -> tuple[Path
     """
     video, page = folder / "segblur-demo.mp4", folder / "segblur-demo.jpg"
     make_folder(folder)
-    count = blur_video(SAMPLE, video, segment, settings.look, settings.framing)
-    with VideoFile(SAMPLE) as before, VideoFile(video) as after:
+    count = blur_video(SAMPLE, video, segment, settings.look, settings.framing, settings.picture)
+    with VideoFile(SAMPLE, settings.picture.rotate) as before, VideoFile(video) as after:
         wanted = {round(count * part) for part in (0.1, 0.35, 0.6, 0.85)}
         pairs = [
             (to_bgr(raw), to_bgr(blurred))

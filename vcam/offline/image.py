@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from vcam.effects.backdrop import check_look
 from vcam.effects.look import Look, left_alone
+from vcam.effects.tones import Tables, Tone, tables_of, toned
 from vcam.errors import OutputError, PictureError, SegBlurError
 from vcam.frame import empty, planes
 from vcam.masks.decontaminate import relit
@@ -22,11 +23,12 @@ from vcam.masks.mask import FrameMask, Segment, mask_or_none
 from vcam.masks.upsample import cut_out
 from vcam.media.pictures import NAMED, by_strips, off_white, read_with_alpha
 from vcam.media.raw_frame import RawFrame
+from vcam.media.turn import rotated
 from vcam.media.yuv import from_bgr, to_bgr
 from vcam.offline.results import make_folder
 from vcam.offline.video import on_stderr
-from vcam.pipeline.framing import AS_FILMED, View, cut_frame, framed, least_blur
-from vcam.settings import FramingSettings, LookSettings
+from vcam.pipeline.framing import AS_FILMED, UNCORRECTED, View, cut_frame, framed, least_blur
+from vcam.settings import FramingSettings, LookSettings, PictureSettings
 from vcam.system.atomic_write import check_place, whole
 
 LONGEST_JPEG = 65_000  # pixels of a side
@@ -46,7 +48,12 @@ class Job:
 
 
 def blur_pictures(
-    sources: Sequence[Path], folder: Path, segment: Segment, look: LookSettings, framing: FramingSettings = AS_FILMED
+    sources: Sequence[Path],
+    folder: Path,
+    segment: Segment,
+    look: LookSettings,
+    framing: FramingSettings = AS_FILMED,
+    picture: PictureSettings = UNCORRECTED,
 ) -> Iterator[Job]:
     """Each picture as it is done: NAME.mask.png (8-bit grey, 255 = kept), NAME.blurred.jpg (NAME.cutout.png with
     transparency, where that is the effect) and NAME.sheet.jpg in `folder`, or the reason why not; first the pictures
@@ -60,7 +67,7 @@ def blur_pictures(
     yield from (job for job in planned if job.trouble)
     for job in tqdm(jobs, unit="picture", disable=None):
         try:
-            write_results(job, segment, look, framing)
+            write_results(job, segment, look, framing, picture)
             yield job
         except SegBlurError as error:
             yield replace(job, trouble=str(error))
@@ -119,12 +126,15 @@ def result_paths(name: str, folder: Path, look: LookSettings) -> tuple[Path, Pat
     return mask, cutout if look.effect == "transparent" else blurred, sheet
 
 
-def write_results(job: Job, segment: Segment, look: LookSettings, framing: FramingSettings) -> None:
-    """The three files of one picture. Raises PictureError, OutputError."""
+def write_results(
+    job: Job, segment: Segment, look: LookSettings, framing: FramingSettings, picture: PictureSettings
+) -> None:
+    """The three files of one picture, all of which is turned. Raises PictureError, OutputError."""
     bgr, alpha = read_with_alpha(job.source)
+    bgr, alpha = rotated(bgr, picture.rotate), None if alpha is None else rotated(alpha, picture.rotate)
     if max(bgr.shape) > LONGEST_JPEG:
         raise PictureError(f"{job.source} has a side of more than {LONGEST_JPEG} pixels; scale it down")
-    mask, result = blur_picture(bgr, segment, look, partial(complain, job.source), framing, alpha)
+    mask, result = blur_picture(bgr, segment, look, partial(complain, job.source), framing, alpha, picture)
     for target, image in zip(job.targets, (mask, result, None), strict=True):
         write_picture(target, sheet_of(bgr, mask, result) if image is None else image)
 
@@ -152,11 +162,12 @@ def blur_picture(
     complain: Callable[[str], None],
     framing: FramingSettings = AS_FILMED,
     alpha: Pixels | None = None,
+    picture: PictureSettings = UNCORRECTED,
 ) -> tuple[Pixels, Pixels]:
     """The mask, uint8 (H, W), and the picture with the effect, uint8 (H, W, 3) BGR, or BGRA where that is transparency:
-    then `alpha`, that of the picture, which lies before white, counts too. Where there is no mask to be trusted the
-    first is 0 everywhere, the effect is all over the picture, and `complain` gets the reason. Raises PictureError for
-    the effect's own file.
+    then `alpha`, that of the picture, which lies before white, counts too. Light and warmth are those of `picture`; it
+    is not turned. Where there is no mask to be trusted the first is 0 everywhere, the effect is all over the picture,
+    and `complain` gets the reason. Raises PictureError for the effect's own file.
     """
     height, width = bgr.shape[:2]
     even = np.asarray(cv2.copyMakeBorder(bgr, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE))
@@ -166,12 +177,13 @@ def blur_picture(
     mask = mask_or_none(frame, segment, complain)
     frame, mask, view = framed(frame, mask, None, framing, look.on)
     shown = shares(frame, mask, look)
-    least = least_blur(view)
+    tables = tables_of(Tone(picture.light, picture.warmth))
     if look.effect == "transparent":
         alpha = None if alpha is None else framed_alpha(alpha, view, framing.mirror)
         result = cutout(frame, shown, alpha)
+        result = result if tables is None else by_strips(partial(toned_cutout, tables), result)
     else:
-        result = to_bgr(Look()(frame, mask, look, least).pixels)
+        result = to_bgr(Look()(frame, mask, look, least_blur(view), tables=tables).pixels)
     return shown[:height, :width], result[:height, :width]
 
 
@@ -206,6 +218,15 @@ def seen_of(bgr: Pixels, shown: Pixels, alpha: Pixels | None = None) -> Pixels:
     visible = np.rint(bgr * (shown[..., None] / 255.0))
     colours = np.rint(visible * 255 / np.maximum(shown, 1)[..., None]).clip(0, 255).astype(np.uint8)
     return np.dstack([colours, shown])
+
+
+def toned_cutout(tables: Tables, cutout: Pixels) -> Pixels:
+    """BGRA with the visible colours corrected; not before, because the white behind a picture must not be."""
+    large = cutout[..., :3].repeat(2, axis=0).repeat(2, axis=1)  # I420 has one colour for 2×2 pixels
+    pixels = empty(large.shape[1], large.shape[0])
+    from_bgr(large, pixels)
+    colours = to_bgr(toned(pixels, tables))[::2, ::2]
+    return np.dstack([np.where(cutout[..., 3:] > 0, colours, np.uint8(0)), cutout[..., 3]])
 
 
 def on_squares(cutout: Pixels) -> Pixels:

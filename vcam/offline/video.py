@@ -20,9 +20,9 @@ from vcam.media.container import url
 from vcam.media.films import VideoFile
 from vcam.media.raw_frame import RawFrame
 from vcam.offline.tracks import Tracks, left_out, track_tags
-from vcam.pipeline.framing import AS_FILMED
+from vcam.pipeline.framing import AS_FILMED, UNCORRECTED
 from vcam.pipeline.pipeline import Pipeline
-from vcam.settings import FramingSettings, LookSettings, Settings, for_camera
+from vcam.settings import FramingSettings, LookSettings, PictureSettings, Settings, for_camera
 from vcam.system.atomic_write import whole
 from vcam.system.stage_timer import StageTimer
 
@@ -43,11 +43,14 @@ def blur_frames(
     wanted: LookSettings,
     framing: FramingSettings = AS_FILMED,
     report: Callable[[str], None] = on_stderr,
+    picture: PictureSettings = UNCORRECTED,
 ) -> Iterator[tuple[float, SafeFrame]]:
     """Each frame with its time in seconds, composed by its own mask; the effect is all over it where there is none, and
-    `report` gets the reason. Raises PictureError, also for the effect's own file, and DeviceLostError.
+    `report` gets the reason. The video itself turns them. Raises PictureError, also for the effect's own file, and
+    DeviceLostError.
     """
-    settings = Settings.model_construct(look=wanted, framing=framing)
+    upright = picture.model_copy(update={"rotate": 0})
+    settings = Settings.model_construct(look=wanted, framing=framing, picture=upright)
     pipeline = Pipeline(report, StageTimer(lambda facts: None), Look())
     for sequence, (time, pixels) in enumerate(video.timed_frames()):
         frame = RawFrame(pixels, sequence, captured=time)
@@ -55,7 +58,12 @@ def blur_frames(
 
 
 def blur_video(
-    source: Path, target: Path, segment: Segment, look: LookSettings, framing: FramingSettings = AS_FILMED
+    source: Path,
+    target: Path,
+    segment: Segment,
+    look: LookSettings,
+    framing: FramingSettings = AS_FILMED,
+    picture: PictureSettings = UNCORRECTED,
 ) -> int:
     """Write `target` (H.264; the container by its name) with a progress bar on stderr; the number of frames.
     Raises PictureError, OutputError, SettingsError; `target` is then as it was before.
@@ -63,12 +71,12 @@ def blur_video(
     for_camera(look)
     if target.suffix.lower() not in CONTAINERS:
         raise OutputError(f"{target} can't be written: its name must end with one of {', '.join(CONTAINERS)}")
-    with VideoFile(source) as video:
+    with VideoFile(source, picture.rotate) as video:
         check_target(source, target)
         check_look(look)
-        bar = tqdm(total=video.count or None, unit="frame", disable=None, desc=source.name)
-        with bar:
-            return make(video, target, bar.update, blur_frames(video, segment, look, framing))
+        frames = blur_frames(video, segment, look, framing, picture=picture)
+        with tqdm(total=video.count or None, unit="frame", disable=None, desc=source.name) as bar:
+            return make(video, target, bar.update, frames)
 
 
 def check_target(source: Path, target: Path) -> None:

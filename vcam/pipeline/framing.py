@@ -16,9 +16,11 @@ from vcam.masks.mask import FrameMask, scene_cut
 from vcam.masks.nearest_person import AWAY, Nearest, keep_nearest
 from vcam.masks.pieces import PERSON, SMALLEST
 from vcam.media.raw_frame import RawFrame
-from vcam.settings import FramingSettings
+from vcam.media.turn import UPRIGHT, enlargement
+from vcam.settings import FramingSettings, PictureSettings
 
-SMALLEST_PART = 0.5  # share of the picture's sides: what is enlarged more than twice is seen to be soft
+MOST = 2.0  # times that a picture may be enlarged in all
+SMALLEST_PART = 1 / MOST  # share of the picture's sides: what is enlarged more than twice is seen to be soft
 SHOULDERS = 0.6  # share of the shown width that the person fills
 HEADROOM = 0.1  # share of the shown height above the head
 UPPER = 0.6  # share of a person, from the top, that is looked at: not elbows on a desk, nor legs
@@ -41,7 +43,7 @@ class Box(NamedTuple):
     size: float
 
 
-AS_FILMED = FramingSettings()
+AS_FILMED, UNCORRECTED = FramingSettings(), PictureSettings()
 WHOLE, STILL = Box(0.5, 0.5, 1.0), Box(0.0, 0.0, 0.0)
 
 
@@ -55,6 +57,7 @@ class View:
     target: Box = WHOLE  # where the person would be framed best, on average of the last moments
     seen: float = -math.inf  # when there was last a person
     time: float = 0.0  # of the frame
+    enlarged: float = 1.0  # how many times the picture is, of which this is a part, because it was turned
     nearest: Nearest | None = None
     thumbnail: NDArray[Any] | None = field(default=None, repr=False)  # the mask's
 
@@ -74,22 +77,27 @@ def framed(
     now = frame.captured
     last = None if view is None or elsewhere(mask, view.thumbnail) else view
     view = View() if last is None else last
-    nearest = view.nearest
+    nearest, enlarged = view.nearest, enlargement(frame.size, frame.turn)
+    zoom = max(1.0, min(settings.zoom, MOST / enlarged))
     if mask is not None and settings.people == "nearest" and on == "background":
         mask, nearest = keep_nearest(mask, nearest, now)
     if settings.crop == "auto":
-        view = follow(view, None if mask is None else best_part(mask.alpha, settings.zoom), settings.zoom, now)
-    aims = {"off": WHOLE, "fixed": Box(settings.x, settings.y, 1 / settings.zoom), "auto": view.goal}
+        view = follow(view, None if mask is None else best_part(mask.alpha, zoom), zoom, now)
+    aims = {"off": WHOLE, "fixed": Box(settings.x, settings.y, 1 / zoom), "auto": view.goal}
     goal = on_grid(aims[settings.crop], *size_of(frame.pixels))
     # What is new is framed at once; from then on everything glides, what the settings change too.
     box, speed = (goal, STILL) if last is None else glide(view.box, view.speed, goal, passed(view, now))
     thumbnail = view.thumbnail if mask is None else mask.thumbnail
-    view = replace(view, box=box, speed=speed, goal=goal, time=now, nearest=nearest, thumbnail=thumbnail)
+    view = replace(
+        view, box=box, speed=speed, goal=goal, time=now, enlarged=enlarged, nearest=nearest, thumbnail=thumbnail
+    )
     if box == WHOLE and not settings.mirror:
         return frame, mask, view
     if mask is not None:
-        mask = replace(mask, alpha=cut_mask(mask.alpha, box, size_of(frame.pixels), settings.mirror))
-    return replace(frame, delivered=cut_frame(frame.pixels, box, settings.mirror)), mask, view
+        alpha = cut_mask(mask.alpha, box, size_of(frame.pixels), settings.mirror)
+        mask = replace(mask, alpha=alpha, geometry=(UPRIGHT, mask.geometry, box, settings.mirror))
+    pixels = cut_frame(frame.pixels, box, settings.mirror)
+    return replace(frame, delivered=pixels, turn=UPRIGHT, cut=(frame.geometry, box, settings.mirror)), mask, view
 
 
 def least_blur(view: View) -> float:
@@ -98,7 +106,7 @@ def least_blur(view: View) -> float:
     """
     # The blur is measured in shares of what is shown, and grows evenly with its strength.
     none, most = blur_sigma(0.0), blur_sigma(1.0)
-    strength = (blur_sigma(WEAKEST) / view.box.size - none) / (most - none)
+    strength = (blur_sigma(WEAKEST) * view.enlarged / view.box.size - none) / (most - none)
     # In steps, so that a picture that moves does not have its blur changed with every frame.
     return min(math.ceil(20 * strength - 1e-6) / 20, 1.0)
 

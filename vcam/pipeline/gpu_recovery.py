@@ -15,6 +15,7 @@ from vcam.settings import NetworkSettings
 
 if TYPE_CHECKING:
     from segnet.inference import Segmenter
+    from vcam.effects.tones import Tables
     from vcam.pipeline.cuda_graph import Frames, Made
 
 FAILURES = 10  # frames in a row that a GPU may fail at; each of them is blurred whole
@@ -53,11 +54,13 @@ class WatchedNetwork:
         self._failures = 0
         return mask
 
-    def make(self, frame: RawFrame, strength: float, goes_on: bool, out: I420) -> "Made":
+    def make(
+        self, frame: RawFrame, strength: float, goes_on: bool, out: I420, tables: "Tables | None" = None
+    ) -> "Made":
         """The frame in one go, as Frames has it. Raises DeviceLostError."""
         assert self.frames is not None
         try:
-            return self.frames(frame.delivered, strength, goes_on, out)
+            return self.frames(frame.delivered, strength, goes_on, out, frame.turn, tables)
         except Exception as error:
             reason = f"the picture can't be made on {self.segmenter.device} ({told(error)})"
             raise DeviceLostError(reason) from error

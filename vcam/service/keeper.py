@@ -6,6 +6,7 @@ answered with a placeholder and another worker. While there are no readers there
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from math import inf
 from time import monotonic
 from typing import Protocol
@@ -98,7 +99,10 @@ async def keep(state: State, outputs: Sequence[Output], supervisor: Supervisor, 
             if supervisor.revision != revision:
                 revision = supervisor.revision
                 picture.outdate(now if supervisor.showed_room else now + GRACE)
-                supervisor.showed_room = False
+                if supervisor.turned:
+                    picture.cut()
+                    update = replace(update, frame=None)  # even of one that was turned already: it is a cut
+                supervisor.showed_room = supervisor.turned = False
             if wanted:
                 picture.take(update, now)
             else:

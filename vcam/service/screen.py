@@ -111,6 +111,11 @@ class Picture:
         if not self.sentence:
             self.deadline = deadline if self.deadline is None else min(deadline, self.deadline)
 
+    def cut(self) -> None:
+        """A placeholder takes the place of a live frame at once."""
+        if not self.sentence:
+            self.stop(CHANGING)
+
     def take(self, update: Update, now: float) -> None:
         """What came from the worker."""
         if self._paused:

@@ -6,12 +6,13 @@ import os
 import signal
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
+from math import inf
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from vcam.control import server
-from vcam.control.config_file import overridden, set_setting, unset_setting
+from vcam.control import profiles, server
+from vcam.control.config_file import Overrides, overridden, set_sections, set_setting, unset_setting
 from vcam.control.protocol import socket_path
 from vcam.devices.outputs import Output, open_outputs
 from vcam.devices.previews import Previews
@@ -32,8 +33,7 @@ from vcam.system.suspend import follow_sleep
 log = logging.getLogger("segblur.service")
 
 SETTLING = 2.0  # seconds that an answer waits for at most until nothing old is shown any more
-
-Overrides = dict[str, dict[str, Any]]
+BOUNCE = 0.3  # seconds after a toggle in which another counts as the same press of a key
 
 
 class Service:
@@ -51,6 +51,7 @@ class Service:
         self._state, self._supervisor, self._outputs, self._overrides = state, supervisor, outputs, overrides
         self.preview, self._previews = previews.open, previews
         self._began = monotonic()
+        self._toggled = -inf
         self._figures = Figures()
         self._starts = 0
         self._camera: dict[str, Any] | None = None
@@ -115,7 +116,7 @@ class Service:
         """Take over all but the network at once, and that in its own time."""
         if wanted.output != self._state.settings.output:
             log.warning("the section output changes with the next start")
-        now = {"look": wanted.look, "framing": wanted.framing, "camera": wanted.camera, "idle": wanted.idle}
+        now = {name: getattr(wanted, name) for name in ("look", "framing", "picture", "camera", "idle")}
         self._state.settings = self._state.settings.model_copy(update=now)
         self.network.tell(now)
         self.network.start(self.network.try_quietly(wanted.network))
@@ -136,10 +137,15 @@ class Service:
         if do == "metrics":
             return {"text": prometheus(self.status())}
         if do in ("pause", "resume"):
-            self._state.paused = do == "pause"
-            self._state.settled.clear()
-            await self._settled()
+            await self._pause(do == "pause")
             return {}
+        if do == "toggle":
+            now, before = monotonic(), self._toggled
+            self._toggled = now
+            await self._pause(self._state.paused if now - before < BOUNCE else not self._state.paused)
+            return {"paused": self._state.paused}
+        if do == "profile":
+            return await self._profile(**arguments)
         if do == "set":
             return await self._set(arguments["key"], arguments["value"])
         if do == "camera":
@@ -153,6 +159,11 @@ class Service:
             await self._settled()
             return {}
         return await self._weights(arguments["use"])
+
+    async def _pause(self, paused: bool) -> None:
+        self._state.paused = paused
+        self._state.settled.clear()
+        await self._settled()
 
     async def _set(self, key: str, value: Any) -> dict[str, Any]:
         """Change a setting, here and in the file; a network that can't be used is not written there."""
@@ -174,6 +185,30 @@ class Service:
         if section == "output":
             note = note or "the section output changes with the next start"
         return {"note": note} if note else {}
+
+    async def _profile(self, use: str = "", save: str = "", remove: str = "", **_: bool) -> dict[str, Any]:
+        """Use, save or remove a profile; then all there are, and the one that holds now."""
+        note = await self._use(use) if use else ""
+        now = self._state.settings
+        if save:
+            await self.network.on_disk(lambda: profiles.save(save, now))
+        if remove:
+            await self.network.on_disk(lambda: profiles.remove(remove))
+        there, current = await self.network.on_disk(lambda: (profiles.names(), profiles.current(now, use or save)))
+        return {"profiles": there, "current": current} | ({"note": note} if note else {})
+
+    async def _use(self, name: str) -> str:
+        """Take over all that a profile says, here and in the file, or nothing; what there is to know about it."""
+        path, overrides = config_path(), self._overrides
+        profile = await self.network.on_disk(lambda: profiles.read(name))
+        await check_look(profiles.look_of(profile))
+        await self.network.on_disk(lambda: set_sections(path, profiles.values(profile), overrides))
+        tree = load_settings(overrides)
+        self._apply(self._state.settings.model_copy(update=profiles.of(tree)))
+        await self._settled()
+        notes = ["this profile shows the room"] if tree.look.shows_room else []
+        keys = [f"{section}.{key}" for section, part in profiles.values(profile).items() for key in part]
+        return "; ".join([*notes, *(f"{key}: {why}" for key in keys if (why := overridden(key, overrides)))])
 
     async def _weights(self, use: str) -> dict[str, Any]:
         """Take other weights into use, or list those that were good."""

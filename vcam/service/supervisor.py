@@ -26,7 +26,7 @@ ON_CPU = 600.0  # seconds for which the CPU takes the place of a GPU that was lo
 
 def visible(settings: Settings) -> tuple[object, ...]:
     """What decides which part of the room may be seen: where it changes, frames made before may show more of it."""
-    return settings.camera, settings.look, settings.framing, settings.network.keep
+    return settings.camera, settings.look, settings.framing, settings.picture, settings.network.keep
 
 
 class Supervisor:
@@ -34,13 +34,14 @@ class Supervisor:
     needed for long.
 
     `revision` counts the changes of what may be seen: no frame that was made by an earlier one is taken from a worker.
-    `showed_room` is whether settings before one of those that the keeper has not seen yet showed the room as it is.
+    `showed_room` is whether settings before one of those that the keeper has not seen yet showed the room as it is,
+    `turned` whether the picture has been turned since.
     """
 
     def __init__(self, settings: Settings, command: Sequence[str] = WORKER) -> None:
         """`command` is what starts a worker."""
         self.settings, self.starts, self.fallback = settings, 0, ""
-        self.revision, self.showed_room = 0, False
+        self.revision, self.showed_room, self.turned = 0, False, False
         self._command = command
         self._worker: Worker | None = None
         self._dying: list[Worker] = []
@@ -128,6 +129,7 @@ class Supervisor:
         if visible(settings) != visible(self.settings):
             self.revision += 1
             self.showed_room = self.showed_room or self.settings.look.shows_room
+            self.turned = self.turned or settings.picture.rotate != self.settings.picture.rotate
         self.settings = settings
         self.propose(settings)
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.helpers.machines import FILES
 from vcam.errors import SegBlurError
-from vcam.host import facts, setup, steps
+from vcam.host import carry_out, facts, setup
 from vcam.host.facts import snapshot
 from vcam.host.setup.options import MODPROBE
 from vcam.host.setup.udev import UDEV
@@ -148,7 +148,7 @@ def test_called_with_sudo_it_asks_to_be_called_without(world, monkeypatch):
 
 
 def test_where_there_is_no_sudo_nothing_is_changed(world, monkeypatch):
-    monkeypatch.setattr(steps, "find_program", lambda program: "")
+    monkeypatch.setattr(carry_out, "find_program", lambda program: "")
     with pytest.raises(SegBlurError, match="setup --print as root"):
         call("--yes", root=world)
     assert made(world) == []

@@ -1,20 +1,22 @@
 """What setup would do on many machines, and how it undoes that."""
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.machines import BARE, BOOKWORM, DONE, FILES, NODES
+from tests.helpers.machines import BARE, BOOKWORM, DONE, FILES, NODES, OF_DESKTOP
 from tests.helpers.plans import lines, planned, written
 from vcam.host.facts import Node
-from vcam.host.setup.files import marked
+from vcam.host.setup.desktop import BUS_RELOAD
 from vcam.host.setup.module import LOAD
 from vcam.host.setup.options import MODPROBE
 from vcam.host.setup.plan import plan, removal
 from vcam.host.setup.udev import UDEV
 from vcam.host.setup.unit import UNIT
 from vcam.host.steps import Plan
+from vcam.system.marks import marked
 
 
 def test_a_bare_machine_gets_everything_in_an_order_that_works():
@@ -26,6 +28,8 @@ def test_a_bare_machine_gets_everything_in_an_order_that_works():
         "sudo udevadm control --reload",
         "sudo modprobe v4l2loopback",
         "sudo udevadm settle",
+        *(f"Write {path}" for path in OF_DESKTOP),
+        shlex.join(BUS_RELOAD.words),
         f"Write {UNIT}",
         "systemctl --user daemon-reload",
         "systemctl --user enable segblur.service",
@@ -60,6 +64,8 @@ class TestRemoval:
             "systemctl --user disable --now segblur.service",
             f"Remove {UNIT}",
             "systemctl --user daemon-reload",
+            *(f"Remove {path}" for path in OF_DESKTOP),
+            shlex.join(BUS_RELOAD.words),
             "sudo modprobe -r v4l2loopback",
             f"sudo Remove {UDEV}",
             "sudo udevadm control --reload",

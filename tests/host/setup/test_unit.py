@@ -1,6 +1,7 @@
 """The user's unit."""
 
 import os
+import shlex
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from tests.helpers.machines import DONE, FILES, PROGRAM, RUNS
 from tests.helpers.plans import lines, planned
+from vcam.host.setup.desktop import BUS_RELOAD, LAUNCHER, SHARE
 from vcam.host.setup.files import shipped
 from vcam.host.setup.plan import plan, removal
 from vcam.host.setup.unit import UNIT, unit_text
@@ -64,6 +66,8 @@ class TestService:
     def test_a_program_that_moved_is_found_again(self):
         what = plan(replace(DONE, program=("/opt/segblur/bin/segblur",)))
         assert lines(what) == [
+            f"Write {SHARE}/{LAUNCHER}",
+            shlex.join(BUS_RELOAD.words),
             f"Write {UNIT}",
             "systemctl --user daemon-reload",
             "systemctl --user restart segblur.service",

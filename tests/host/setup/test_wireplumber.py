@@ -5,17 +5,18 @@ from dataclasses import replace
 
 import pytest
 
-from tests.helpers.machines import BARE, DESKTOP, DONE, FILES, NODES, ROOTLESS, RULES
+from tests.helpers.machines import BARE, DESKTOP, DONE, FILES, NODES, OF_DESKTOP, ROOTLESS, RULES
 from tests.helpers.pipewire_session import session
 from tests.helpers.plans import lines, written
 from vcam.devices.v4l2 import CAPTURE, OUTPUT
 from vcam.errors import SegBlurError
 from vcam.host.facts import LABELS
-from vcam.host.setup.files import is_untouched, shipped
+from vcam.host.setup.files import shipped
 from vcam.host.setup.plan import plan, removal
 from vcam.host.setup.unit import UNIT
 from vcam.host.setup.wireplumber import HIDE_WEBCAM, LIST_ONCE
 from vcam.host.steps import Plan
+from vcam.system.marks import is_untouched
 
 RESTART = "systemctl --user try-restart wireplumber.service"
 BOTH = replace(DONE, pipewire="1.4.2", wireplumber=True, files=FILES | RULES)
@@ -74,7 +75,7 @@ class TestWithoutRoot:
     """`setup --no-root`."""
 
     def test_only_the_service_is_installed_and_the_switches_are_told(self):
-        what = plan(DESKTOP, no_root=True)
+        what = plan(replace(DESKTOP, files=OF_DESKTOP), no_root=True)
         assert lines(what) == [
             f"Write {UNIT}",
             "systemctl --user daemon-reload",

@@ -37,6 +37,7 @@ webcam = {LINGER}.0
 network = 60.0
 """
 UNIT = HOME / ".config/systemd/user/segblur.service"
+SETTINGS = HOME / ".config/segblur/config.toml"
 QUICK = UNIT.with_suffix(".service.d") / "quick.conf"
 DROP_IN = f"""[Service]
 ExecStart=
@@ -50,7 +51,7 @@ tape: Recorder | None = None
 
 def install() -> None:
     """The quick worker and the settings, for the unit that is there."""
-    for path, text in ((QUICK, DROP_IN), (HOME / ".config/segblur/config.toml", CONFIG)):
+    for path, text in ((QUICK, DROP_IN), (SETTINGS, CONFIG)):
         run("mkdir", "-p", path.parent, user=True)
         path.write_text(text)
         os.chown(path, 1000, 1000)

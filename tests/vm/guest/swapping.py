@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from acts import QUICK, cut, install, live
+from acts import CONFIG, QUICK, SETTINGS, cut, install, live
 from stage import HOME, JOB, ask, full_disk, note, run, segblur, systemctl, until, worker, write_weights
 
 from vcam.errors import SegBlurError
@@ -103,6 +103,9 @@ def real_files_meet_the_real_loader() -> None:
     cut()
     QUICK.unlink()
     systemctl("daemon-reload")
+    small = HOME / "small.safetensors"  # at the usual size this machine takes five seconds a frame, as if it hung
+    run("install", "-o", "tester", "-m", "600", JOB / small.name, small)
+    SETTINGS.write_text(f'{CONFIG}\n[network]\nweights = "{small}"\n')
     systemctl("restart", "segblur")
     wrong = []
     try:
@@ -119,11 +122,9 @@ def real_files_meet_the_real_loader() -> None:
                 wrong.append(f"{kind}: {taken} {reason}, worker {before}, then {worker()}")
             reader.now().wait("live", 3, 120)
         used = Path(str(ask("status")["settings"]["network"]["weights"]))
+        assert not wrong, wrong
         assert used == HOME / "good.safetensors", used
-        segblur("weights", "use", "shipped")
-        reader.now().wait("live", 3, 120)
     finally:
         cut()
         install()
         systemctl("restart", "segblur")
-    assert not wrong, wrong

@@ -91,7 +91,8 @@ def two_readers() -> None:
         other.wait("live", 20, 60)
         live()
         if EVENT:
-            assert [output["viewers"] for output in ask("status")["outputs"]] == [1, 1]
+            devices = [output for output in ask("status")["outputs"] if output["path"] != "pipewire"]
+            assert [device["viewers"] for device in devices] == [1, 1], devices
         assert len(workers()) == 1
     finally:
         other.end()

@@ -2,9 +2,9 @@
 
 from vcam.errors import SegBlurError
 from vcam.host.facts import CTL_ADDS, LABELS, UNIT_NAME, Machine, Node, version
-from vcam.host.setup.files import is_untouched
 from vcam.host.setup.options import MODPROBE, arguments_of
 from vcam.host.steps import Plan, Run, Step
+from vcam.system.marks import is_untouched
 
 FILES: tuple[str, ...] = ()
 FIRST, LAST = 10, 63  # numbers of our nodes; Firefox looks no further

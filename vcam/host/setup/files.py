@@ -1,21 +1,22 @@
 """The files that setup writes: marked, so that a file changed by hand is recognised and left alone."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
 from vcam.errors import SegBlurError
 from vcam.host.facts import Machine
 from vcam.host.steps import Plan, Remove, Run, Step, Write
+from vcam.system.marks import COMMENTS, is_ours, is_untouched, marked
 
-MARK = "made by segblur setup"
-COMMENTS = {".lua": "--"}  # what a comment begins with, where that is not #
 # In an installed copy, and in a checkout.
-FOLDERS = (Path(__file__).parents[2] / "share", Path(__file__).parents[3] / "systemd")
+FOLDERS = (
+    Path(__file__).parents[2] / "share",
+    *(Path(__file__).parents[3] / name for name in ("systemd", "packaging/desktop")),
+)
 
 
 def shipped(name: str) -> str:
-    """The text of a file of the folder systemd/. Raises SegBlurError."""
+    """The text of a file of the folder systemd/ or packaging/desktop/. Raises SegBlurError."""
     for folder in FOLDERS:
         if (folder / name).is_file():
             return (folder / name).read_text()
@@ -51,18 +52,3 @@ def removing(
 def left_unchanged(path: str, text: str) -> str:
     """The remark about a file that is not ours to change."""
     return f"{path} was {'changed by hand' if is_ours(text) else 'not made by segblur setup'}: it is left unchanged."
-
-
-def marked(text: str, comment: str = "#") -> str:
-    """The text after a first line that says who made it, with its digest."""
-    return f"{comment} {MARK}, sha256 of what follows: {hashlib.sha256(text.encode()).hexdigest()}\n{text}"
-
-
-def is_ours(text: str) -> bool:
-    """Whether setup made the file."""
-    return text.startswith(tuple(f"{comment} {MARK}" for comment in ("#", *COMMENTS.values())))
-
-
-def is_untouched(text: str) -> bool:
-    """Whether setup made the file and it is unchanged since."""
-    return is_ours(text) and text == marked(text.partition("\n")[2], text.partition(" ")[0])

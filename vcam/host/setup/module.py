@@ -7,9 +7,10 @@ another program has options for the module, we write none, and udev adds our cam
 from vcam.errors import SegBlurError
 from vcam.host.facts import CTL_ADDS, LABELS, Machine, Options, version
 from vcam.host.setup.cameras import number_of
-from vcam.host.setup.files import is_ours, is_untouched, removing, shipped, writing
+from vcam.host.setup.files import removing, shipped, writing
 from vcam.host.setup.options import MODPROBE, joined, labels_of
 from vcam.host.steps import Plan, Remove, Step
+from vcam.system.marks import is_ours, is_untouched
 
 LOAD = "/etc/modules-load.d/segblur.conf"
 FILES: tuple[str, ...] = (MODPROBE, LOAD)

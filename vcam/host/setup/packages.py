@@ -24,7 +24,9 @@ def plan(machine: Machine) -> Plan:
             f"this system installs packages for its next start only: run rpm-ostree install {' '.join(names)}, restart "
             "the computer, and call segblur setup again"
         )
-    steps = [Step("install the kernel module that makes virtual cameras", (installing(machine, names),), root=True)]
+    enrols = missing and machine.secure_boot is True and not is_signed(machine)
+    install = installing(machine, names)
+    steps = [Step("install the kernel module that makes virtual cameras", (install,), root=True, asks=enrols)]
     if "fedora" in machine.distribution:
         if not machine.rpmfusion:
             add = Run(("dnf", "install", "-y", RPMFUSION.format(machine.release)))
@@ -33,7 +35,7 @@ def plan(machine: Machine) -> Plan:
             build = Run(("akmods", "--kernels", machine.kernel))
             steps.append(Step("build the module for this kernel", (build,), root=True))
     remarks: tuple[str, ...] = ()
-    if missing and machine.secure_boot and not is_signed(machine):
+    if enrols:
         remarks = (
             "Secure Boot is on: you may be asked for a new password while the module is built; after the next start "
             "of the computer choose 'Enroll MOK', enter that password, and call segblur setup again.",

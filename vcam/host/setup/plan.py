@@ -5,7 +5,7 @@ from typing import Protocol
 
 from vcam.errors import SegBlurError
 from vcam.host.facts import Machine
-from vcam.host.setup import cameras, module, packages, udev, unit, wireplumber
+from vcam.host.setup import cameras, desktop, module, packages, udev, unit, wireplumber
 from vcam.host.setup.packages import installing
 from vcam.host.steps import Plan
 
@@ -26,7 +26,7 @@ class SetupStep(Protocol):
 
 # In this order; undone in the reverse one.
 AS_ROOT: tuple[SetupStep, ...] = (packages, module, udev, cameras)
-STEPS: tuple[SetupStep, ...] = (*AS_ROOT, wireplumber, unit)
+STEPS: tuple[SetupStep, ...] = (*AS_ROOT, wireplumber, desktop, unit)
 FILES = tuple(path for step in STEPS for path in step.FILES)
 SWITCHES = (
     "Browsers ask PipeWire for cameras only when told to: in Firefox, set media.webrtc.camera.allow-pipewire to true "
@@ -44,7 +44,8 @@ def plan(machine: Machine, no_root: bool = False, hide_webcam: bool = False) -> 
         )
     first = Plan(remarks=(SWITCHES,)) if no_root else sum((step.plan(machine) for step in AS_ROOT), Plan())
     stopped = not no_root and cameras.stops_service(machine)
-    return first + wireplumber.plan(machine, hide_webcam, not no_root) + unit.plan(machine, stopped)
+    rules = wireplumber.plan(machine, hide_webcam, not no_root)
+    return first + rules + desktop.plan(machine) + unit.plan(machine, stopped)
 
 
 def installing_pipewire(machine: Machine, *names: str) -> str:

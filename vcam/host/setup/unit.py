@@ -4,8 +4,9 @@ import re
 from collections.abc import Sequence
 
 from vcam.host.facts import UNIT_NAME, Machine
-from vcam.host.setup.files import is_untouched, removing, shipped, writing
+from vcam.host.setup.files import removing, shipped, writing
 from vcam.host.steps import Plan, Run, Step
+from vcam.system.marks import is_untouched
 
 UNIT = f"~/.config/systemd/user/{UNIT_NAME}"
 FILES: tuple[str, ...] = (UNIT,)
