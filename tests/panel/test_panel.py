@@ -16,7 +16,7 @@ from tests.helpers.running import Running, at_home, file  # noqa: F401 - a fixtu
 from tests.helpers.screens import screen, start_panel
 from vcam.control import client
 from vcam.control.protocol import socket_path
-from vcam.panel import texts
+from vcam.panel import setup_texts, texts
 from vcam.service.supervisor import WORKER
 from vcam.settings import IdleSettings, config_path
 
@@ -64,8 +64,15 @@ def setting(section, name):
     return client.ask("status")["settings"][section][name]
 
 
+def labels(window):
+    try:
+        return [node.name for node in window.all() if node.role == "label"]
+    except RuntimeError:  # the tree changes while it is walked
+        return []
+
+
 def says(window, sentence):
-    until(lambda: sentence in [node.name for node in window.all() if node.role == "label"], sentence)
+    until(lambda: sentence in labels(window), sentence)
 
 
 def preview_of(window, here):
@@ -130,7 +137,7 @@ def test_a_service_that_ends_in_the_middle_disables_the_controls_and_comes_back(
     window = open_panel()
     says(window, texts.LIVE_HERE)
     service.state.stop()
-    says(window, texts.STOPPED)
+    until(lambda: {texts.STOPPED, texts.NOT_SET_UP} & set(labels(window)), "the strip says so")
     assert not window.find("list", texts.BACKGROUND).has("enabled")
     assert window.find("slider", that=lambda node: node.labels() == ["Strength"]).value == 50  # not emptied
     service.thread.join()
@@ -178,10 +185,15 @@ def test_a_service_that_is_silent_or_of_another_version_is_told(open_panel, line
         assert window.find("push button", "Start again").has("enabled")
 
 
-def test_without_a_service_the_window_says_so_and_offers_a_start(open_panel):
+def test_without_a_service_and_not_set_up_the_window_offers_to_set_it_up(open_panel):
     window = open_panel()
-    says(window, texts.STOPPED)
-    assert window.find("push button", "Start").has("enabled")
+    says(window, texts.NOT_SET_UP)
+    says(window, setup_texts.TITLE)
+    window.find("push button", setup_texts.NOT_NOW).do()
+    until(lambda: window.find("list", texts.BACKGROUND).has("showing"), "the usual page")
+    assert not window.find("list", texts.BACKGROUND).has("enabled")
+    window.find("push button", "Set up…").do()
+    says(window, setup_texts.TITLE)
 
 
 def test_a_second_call_ends_and_shows_the_first_window(here, service, open_panel):

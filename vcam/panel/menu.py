@@ -8,7 +8,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QMessageBox
 
-from vcam.control.protocol import COMMANDS
 from vcam.panel import texts
 from vcam.panel.check import Check
 from vcam.panel.profiles import Profiles
@@ -32,12 +31,11 @@ def fill(menu: QMenu, window: "Window") -> None:
 
     entry("", window.toggle, "Ctrl+P", None)
     entry(texts.ADD_ENTRY, window.page.gallery.choose_files, "Ctrl+O")
-    if "profile" in COMMANDS:
-        sub = menu.addMenu(texts.PROFILES)
-        profiles = Profiles(sub, window.wishes)
-        menu.aboutToShow.connect(profiles.read)
+    profiles = Profiles(menu.addMenu(texts.PROFILES), window.wishes)
+    menu.aboutToShow.connect(profiles.read)
     menu.addSeparator()
     entry(texts.CHECK, lambda: Check(window).open(), "F5")
+    entry(texts.SET_UP, window.first_run.show)
     menu.addSeparator()
     room = entry(texts.SHOW_ROOM, window.ask_to_show_room)
     menu.aboutToShow.connect(lambda: room.setEnabled(window.known.status is not None))

@@ -1,12 +1,12 @@
 """What the window starts: the service by systemd, and other commands of ours."""
 
-import sys
 from collections.abc import Callable, Sequence
 from shutil import which
 
 from PySide6.QtCore import QObject, QProcess
 
 from vcam.panel import texts
+from vcam.system.program import program
 
 Done = Callable[[int, str], None]  # exit code, 127 where it could not be started; what it printed
 
@@ -32,7 +32,7 @@ def call(parent: QObject, words: Sequence[str], done: Done) -> None:
 
 def call_segblur(parent: QObject, words: Sequence[str], done: Done) -> None:
     """Run a command of this very SegBlur."""
-    call(parent, [sys.executable, "-P", "-m", "vcam", *words], done)
+    call(parent, [*program(), *words], done)
 
 
 def start_service(parent: QObject, action: str, done: Callable[[str], None]) -> None:

@@ -11,6 +11,7 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QHideEvent, 
 from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QMessageBox, QStackedWidget, QVBoxLayout, QWidget
 
 from vcam.panel import texts
+from vcam.panel.first_run import FirstRun
 from vcam.panel.link import Watch
 from vcam.panel.menu import fill
 from vcam.panel.page import Page
@@ -50,6 +51,7 @@ class Window(QMainWindow):
         layout.addWidget(self.pages, 1)
         self.setCentralWidget(middle)
         self.preview = Preview(self.page.picture, self)
+        self.first_run = FirstRun(self.pages, self.page)
         self._quiet = QTimer(self, singleShot=True, interval=SAID)
         self._quiet.timeout.connect(lambda: self.say(""))
         self._connect()
@@ -66,6 +68,8 @@ class Window(QMainWindow):
         self.wishes.changed.connect(self._render)
         self.wishes.refused.connect(self._refused)
         self.wishes.answered.connect(lambda _, answer: self.say(texts.sentence(answer.get("note", ""))))
+        self.first_run.looked.connect(self._looked)
+        self.first_run.done.connect(self.watch.start)
         self.strip.pressed.connect(self.act)
         self.page.show_preview.toggled.connect(self._preview_wanted)
         self.page.mirror.toggled.connect(lambda on: self.wishes.set(("framing.mirror", on)))
@@ -78,6 +82,8 @@ class Window(QMainWindow):
     def hear(self, known: Known) -> None:
         """What the service says, or that it says nothing."""
         came = known.status is not None and self.known.status is None
+        if known.fault == "stopped" and self.known.fault != "stopped":
+            self.first_run.look()
         self.known = known._replace(needs_setup=self.known.needs_setup)
         if known.status is None:
             self.wishes.forget()
@@ -136,10 +142,16 @@ class Window(QMainWindow):
         if action in ("start", "restart"):
             self.strip.set_busy(True)
             start_service(self, action, self._started)
+        elif action == "setup":
+            self.first_run.show()
         elif action == "hide":
             self.hide_room()
         elif action in ("pause", "resume"):
             self.wishes.want("state", Wish(action))
+
+    def _looked(self, needs_setup: bool) -> None:
+        self.known = self.known._replace(needs_setup=needs_setup)
+        self._render()
 
     def _started(self, failure: str) -> None:
         self.strip.set_busy(False)
