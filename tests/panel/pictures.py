@@ -7,10 +7,11 @@ from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
+from PIL import Image
 from PySide6.QtWidgets import QApplication
 
 from tests.helpers.goldens import draw
-from tests.panel.looks import a_window, as_image, dress, picture_of, settle
+from tests.panel.looks import a_window, as_image, dress, picture_of, settle, spin
 from tests.panel.statuses import TROUBLE, status
 from vcam.panel.channel import convert
 from vcam.panel.states import Known
@@ -21,7 +22,7 @@ from vcam.service.screen import READY
 from vcam.settings import LookSettings
 
 FOLDER = Path(__file__).parents[2] / "docs" / "panel"
-COLOURS = 256  # of a picture, which is a third as large then
+KEPT, REDUCED = 64, 192  # colours: the most frequent, which are the window's own; and those of photographs
 
 
 def pictures(folder, chosen):
@@ -59,9 +60,24 @@ def pictures(folder, chosen):
             continue
         dress(palette, scale)
         window = a_window(folder, known if isinstance(known, Known) else Known(known, ""), size, image)
+        thumbnails = window.page.gallery._model._thumbnails
+        spin(lambda drawn=thumbnails: all(drawn.values()), "the small pictures")
+        if name == "idle":  # else the preview would be watching
+            window.page.show_preview.setChecked(False)
+        if image is not None:
+            window.page.picture.show_image(image)
         yield name, picture_of(window)
         window.close()
         settle()
+
+
+def reduced(picture):
+    """The picture with 256 colours, which takes a third of the room."""
+    colours, counts = np.unique(np.asarray(picture).reshape(-1, 3), axis=0, return_counts=True)
+    own = colours[np.argsort(-counts)[:KEPT]]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*own.ravel().tolist(), *picture.quantize(REDUCED).getpalette()[: 3 * REDUCED]])
+    return picture.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
 def main():
@@ -74,7 +90,7 @@ def main():
             os.environ.pop(name, None)
         application = QApplication([])
         for name, picture in pictures(Path(folder), sys.argv[1:]):
-            picture.quantize(COLOURS, dither=0).save(FOLDER / f"{name}.png", optimize=True)
+            reduced(picture).save(FOLDER / f"{name}.png", optimize=True)
         application.quit()
     print(f"written: {FOLDER}")
 

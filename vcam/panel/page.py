@@ -37,9 +37,7 @@ class Page(QScrollArea):
         self.framing = Framing(self.column, wishes)
         self.camera = Camera(self.column, wishes)
         self._boxes = QBoxLayout(QBoxLayout.Direction.LeftToRight)
-        self._boxes.setSpacing(NEAR)
         self._boxes.addWidget(self.show_preview)
-        self._boxes.addSpacing(MARGIN)
         self._boxes.addWidget(self.mirror)
         self._boxes.addStretch(1)
         self._layout = QVBoxLayout(self.column)
@@ -73,6 +71,7 @@ class Page(QScrollArea):
         self._layout.setContentsMargins(side, MARGIN, side, MARGIN)
         narrow = width < NARROW * self.fontMetrics().horizontalAdvance("m")
         way = QBoxLayout.Direction
+        self._boxes.setSpacing(NEAR if narrow else SPACE)
         self._boxes.setDirection(way.TopToBottom if narrow else way.LeftToRight)
         wrap(self.background.form, narrow)
         wrap(self.framing.form, narrow)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from shutil import which
 
 from PySide6.QtCore import QObject, QProcess
+from shiboken6 import isValid
 
 from vcam.panel import texts
 from vcam.system.program import program
@@ -16,6 +17,8 @@ def call(parent: QObject, words: Sequence[str], done: Done) -> None:
     process = QProcess(parent)
 
     def ended(code: int, how: QProcess.ExitStatus) -> None:
+        if not isValid(process):  # the window is gone, and took it along
+            return
         said = bytes(process.readAllStandardOutput().data()).decode(errors="replace")
         process.deleteLater()
         done(code if how == QProcess.ExitStatus.NormalExit else 127, said)
