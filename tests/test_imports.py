@@ -40,6 +40,7 @@ BLIND |= {
     "devices/loopback_writer",
     "devices/readers",
 }
+BLIND |= {f"desktop/{name}" for name in ("bus", "fence", "launch", "seen", "service_bus")}
 BLIND |= {f"devices/{name}" for name in ("pipewire", "pipewire_library", "pipewire_pods", "pipewire_stream")}
 
 # Each room of training, and which of the others it may import; all may import training/errors.py. No circle.
@@ -169,6 +170,14 @@ def test_the_keeper_and_its_outputs_never_see_a_raw_frame():
         used = {module for module, _ in imports(modules("vcam")[f"vcam/{name}"])}
         raw = {"vcam.media.raw_frame", "vcam.devices.webcam", "vcam.devices.sample", "vcam.devices.cameras"}
         assert not used & {*raw, "cv2", "torch"}, name
+
+
+def test_what_the_desktop_is_told_has_no_frame_in_it():
+    for name, tree in modules("vcam").items():
+        if room_of(name) == "desktop":
+            used = {module for module, _ in imports(tree)}
+            assert not used & {"vcam.frame", "vcam.control.preview", "numpy", "mmap"}, name
+            assert not {"SafeFrame", "RawFrame", "DBusUnixFd", "memfd_create"} & set(words(tree)), name
 
 
 def test_only_compositors_placeholder_and_slots_vouch_for_a_frame():

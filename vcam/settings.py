@@ -247,6 +247,15 @@ class IdleSettings(Section):
     )
 
 
+class DesktopSettings(Section):
+    """What the desktop shows of the service."""
+
+    bus: bool = Field(True, description="be on D-Bus, for the icon in the panel, shells and keys: true or false")
+    notify: Literal["all", "important", "none"] = Field(
+        "important", description="what the icon notifies of: all (also that the webcam is on), important, or none"
+    )
+
+
 class Settings(BaseSettings):
     """The whole tree."""
 
@@ -259,6 +268,7 @@ class Settings(BaseSettings):
     picture: PictureSettings = PictureSettings()
     network: NetworkSettings = NetworkSettings()
     idle: IdleSettings = IdleSettings()
+    desktop: DesktopSettings = DesktopSettings()
 
 
 def config_path() -> Path:
@@ -300,12 +310,6 @@ def fields() -> Iterator[tuple[str, str, FieldInfo]]:
         assert isinstance(part.annotation, type)
         for name, field in part.annotation.model_fields.items():
             yield section, name, field
-
-
-def limits(field: FieldInfo) -> list[str]:
-    """["0.2 to 1"], or nothing where a setting is no number."""
-    ends = [getattr(part, end) for end in ("ge", "le") for part in field.metadata if hasattr(part, end)]
-    return [f"{ends[0]:g} to {ends[1]:g}"] if len(ends) == 2 else []
 
 
 def load_settings(overrides: dict[str, dict[str, Any]] | None = None, path: Path | None = None) -> Settings:

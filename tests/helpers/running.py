@@ -12,6 +12,7 @@ import pytest
 from tests.helpers.keepers import PATIENCE, Device, command_of, safe
 from vcam.control import client, server
 from vcam.control.protocol import socket_path
+from vcam.desktop.service_bus import serve_bus
 from vcam.devices.previews import Previews
 from vcam.errors import SegBlurError
 from vcam.service import keeper, weights_trial
@@ -25,8 +26,9 @@ SIZE = {"output": {"width": 320, "height": 240}}
 class Running:
     """The service in a thread."""
 
-    def __init__(self, idle=None, overrides=SIZE):
-        self.overrides = overrides
+    def __init__(self, idle=None, bus=False, overrides=SIZE):
+        """`bus`: on the session's D-Bus, too."""
+        self.bus, self.overrides = bus, overrides
         settings = load_settings(overrides)
         self.settings = settings.model_copy(update={"idle": idle}) if idle else settings
         self.state = keeper.State(self.settings)
@@ -46,6 +48,9 @@ class Running:
                 await stack.enter_async_context(requests)
                 await self.service.network.begin()
                 stack.callback(asyncio.ensure_future(self.service.network.watch()).cancel)
+                if self.bus:
+                    on_bus = serve_bus(service.answer, service.seen, service.news)
+                    stack.callback(asyncio.ensure_future(on_bus).cancel)
                 self.ready.set()
                 await keeper.keep(self.state, outputs, self.supervisor, self.service)
         except SegBlurError as error:

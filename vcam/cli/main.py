@@ -37,6 +37,7 @@ COMMANDS = {
     "profile": "profile",
     "weights": "weights",
     "panel": "panel",
+    "tray": "tray",
     "setup": "host",
     "doctor": "host",
     "train": "training",

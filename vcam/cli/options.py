@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 from vcam.errors import SettingsError
 
 if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
     from vcam.settings import Settings
 
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - what add_subparsers gives
@@ -89,7 +91,7 @@ def add_command(commands: Commands, name: str, what: Callable[..., int], text: s
 
 def add_settings(command: Parser, *sections: str) -> None:
     """An option for every setting of these sections (default: all), with its help and default."""
-    from vcam.settings import fields, limits  # pydantic takes longer than all of `segblur status`
+    from vcam.settings import fields  # pydantic takes longer than all of `segblur status`
 
     group = command.add_argument_group("settings")
     for section, name, field in fields():
@@ -103,6 +105,12 @@ def add_settings(command: Parser, *sections: str) -> None:
                 metavar="X",
                 help=text.replace("%", "%%"),
             )
+
+
+def limits(field: "FieldInfo") -> list[str]:
+    """["0.2 to 1"], or nothing where a setting is no number."""
+    ends = [getattr(part, end) for end in ("ge", "le") for part in field.metadata if hasattr(part, end)]
+    return [f"{ends[0]:g} to {ends[1]:g}"] if len(ends) == 2 else []
 
 
 def overrides(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:

@@ -12,16 +12,14 @@ from pydantic import ValidationError
 
 from vcam.control.config_file import plain, reads_as, replace
 from vcam.control.protocol import KINDS, is_profile
-from vcam.errors import SettingsError
+from vcam.errors import SettingsError, one_line, sentence
 from vcam.settings import (
     BYTE_ORDER_MARK,
     LookSettings,
     Section,
     Settings,
     config_path,
-    one_line,
     read_file,
-    sentence,
 )
 
 SECTIONS: tuple[str, ...] = tuple(

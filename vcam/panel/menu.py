@@ -4,13 +4,16 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QProcess, Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QMessageBox
 
+from vcam.desktop import autostart
+from vcam.errors import SegBlurError
 from vcam.panel import texts
 from vcam.panel.check import Check
 from vcam.panel.profiles import Profiles
+from vcam.system.program import program
 
 if TYPE_CHECKING:
     from vcam.panel.window import Window
@@ -36,6 +39,9 @@ def fill(menu: QMenu, window: "Window") -> None:
     menu.addSeparator()
     entry(texts.CHECK, lambda: Check(window).open(), "F5")
     entry(texts.SET_UP, window.first_run.show)
+    icon = entry(texts.TRAY, lambda: show_icon(window, icon.isChecked()))
+    icon.setCheckable(True)
+    icon.setChecked(autostart.is_on())
     menu.addSeparator()
     room = entry(texts.SHOW_ROOM, window.ask_to_show_room)
     menu.aboutToShow.connect(lambda: room.setEnabled(window.known.status is not None))
@@ -45,6 +51,20 @@ def fill(menu: QMenu, window: "Window") -> None:
     menu.addSeparator()
     entry(texts.CLOSE, window.close, "Ctrl+W")
     entry(texts.QUIT, window.leave, "Ctrl+Q")
+
+
+def show_icon(window: "Window", shown: bool) -> None:
+    """The icon in the panel of the desktop, now and from the next login on; or no more then."""
+    words = program()
+    try:
+        if shown:
+            autostart.write()
+            QProcess.startDetached(words[0], [*words[1:], "tray"])
+        else:
+            autostart.remove()
+            window.say(texts.TRAY_STAYS)
+    except SegBlurError as error:
+        window.say(texts.sentence(str(error)))
 
 
 def show(window: "Window", text: str) -> None:

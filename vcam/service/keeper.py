@@ -49,6 +49,7 @@ class State:
         self.settings = settings
         self.paused = self.asleep = False
         self.has_readers = self.live = False  # whether a program reads, and gets live frames
+        self.read: Sequence[bool] = ()  # whether each output has readers
         self.sentence = STARTING  # what it gets otherwise
         self.wakeup = Wakeup()
         self.settled = asyncio.Event()  # set while nothing is shown that was made by settings before the newest
@@ -110,6 +111,7 @@ async def keep(state: State, outputs: Sequence[Output], supervisor: Supervisor, 
             if read:
                 screen.show(picture.frame(), now)
             state.has_readers, state.live, state.sentence = read, read and not picture.sentence, picture.sentence
+            state.read = screen.read()
             if picture.deadline is None:
                 state.settled.set()
             listener.on_update(update, now)

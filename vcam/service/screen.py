@@ -66,6 +66,10 @@ class Screen:
             self._read[number] = read
         return any(self._read)
 
+    def read(self) -> list[bool]:
+        """Whether each output had readers at the last look."""
+        return list(self._read)
+
     def lingers(self) -> bool:
         """Whether any of those that have readers keeps the webcam on for a while after them."""
         return any(read and output.lingers for output, read in zip(self._outputs, self._read, strict=True))

@@ -14,6 +14,8 @@ from typing import Any
 from vcam.control import profiles, server
 from vcam.control.config_file import Overrides, overridden, set_sections, set_setting, unset_setting
 from vcam.control.protocol import socket_path
+from vcam.desktop.seen import Seen
+from vcam.desktop.service_bus import serve_bus
 from vcam.devices.outputs import Output, open_outputs
 from vcam.devices.previews import Previews
 from vcam.devices.v4l2 import stable_path
@@ -23,7 +25,7 @@ from vcam.service.frame_slots import Update
 from vcam.service.keeper import State, keep
 from vcam.service.metrics import Figures, prometheus
 from vcam.service.probe import check_look
-from vcam.service.status import line, status
+from vcam.service.status import line, seen, status
 from vcam.service.supervisor import WORKER, Supervisor
 from vcam.service.weights_trial import WeightsTrial, signature
 from vcam.settings import Settings, changed_look, config_path, for_camera, load_settings
@@ -56,6 +58,7 @@ class Service:
         self._starts = 0
         self._camera: dict[str, Any] | None = None
         self._line = ""
+        self.news = asyncio.Event()  # set when there may be something new for the desktop
         self.network = WeightsTrial(state, supervisor, lambda: self._figures.count("swaps"))
 
     # What the keeper tells
@@ -77,6 +80,7 @@ class Service:
                 figures.count("reconnects")
             self.network.on_facts(facts)
         self.network.on_worker(self._supervisor.pid)
+        self.news.set()
         text = line(self._state, self._outputs)
         if text != self._line:
             self._line = text
@@ -117,7 +121,7 @@ class Service:
         if wanted.output != self._state.settings.output:
             log.warning("the section output changes with the next start")
         now = {name: getattr(wanted, name) for name in ("look", "framing", "picture", "camera", "idle")}
-        self._state.settings = self._state.settings.model_copy(update=now)
+        self._state.settings = self._state.settings.model_copy(update=now | {"desktop": wanted.desktop})
         self.network.tell(now)
         self.network.start(self.network.try_quietly(wanted.network))
 
@@ -182,8 +186,9 @@ class Service:
             one = {name: getattr(tree.look, name)} if section == "look" else {}
             self._apply(tree.model_copy(update={"look": changed_look(self._state.settings.look, one)}))
         await self._settled()
-        if section == "output":
-            note = note or "the section output changes with the next start"
+        if section == "output" or key == "desktop.bus":
+            what = "the section output" if section == "output" else key
+            note = note or f"{what} changes with the next start"
         return {"note": note} if note else {}
 
     async def _profile(self, use: str = "", save: str = "", remove: str = "", **_: bool) -> dict[str, Any]:
@@ -249,6 +254,11 @@ class Service:
         }
         return status(self._state, self._outputs, facts)
 
+    def seen(self) -> Seen:
+        """What the desktop is told, as docs/desktop.md has it."""
+        facts = {"previews": self._previews.count(), "camera": self._camera}
+        return seen(self._state, self._outputs, self._previews, facts)
+
 
 async def serve(settings: Settings, overrides: Overrides, worker: Sequence[str] = WORKER) -> None:
     """The service, until SIGTERM or SIGINT; `worker` is the command that starts one. Raises SegBlurError where a second
@@ -272,6 +282,9 @@ async def serve(settings: Settings, overrides: Overrides, worker: Sequence[str] 
         for output in outputs:
             stack.callback(output.close)
         await service.network.begin()
-        for work in (service.network.watch(), follow_sleep(service.sleep, service.closed)):
+        works = [service.network.watch(), follow_sleep(service.sleep, service.closed)]
+        if settings.desktop.bus:
+            works.append(serve_bus(service.answer, service.seen, service.news))
+        for work in works:
             stack.callback(asyncio.ensure_future(work).cancel)
         await keep(state, outputs, supervisor, service)

@@ -1,0 +1,38 @@
+"""What there is to choose from: asked of the service by its control socket, in a thread, since D-Bus does not tell."""
+
+import asyncio
+from typing import Any
+
+from vcam.control import client
+from vcam.desktop.menu import Library
+from vcam.desktop.notices import Wanted
+from vcam.errors import SegBlurError
+
+PATIENCE = 3.0  # seconds
+
+
+async def read_library() -> Library:
+    """Pictures, videos and profiles; what can't be asked for is left out."""
+    return await asyncio.to_thread(read)
+
+
+async def read_setting() -> Wanted:
+    """The setting desktop.notify; its default where there is no answer."""
+    status = await asyncio.to_thread(ask, "status")
+    wanted: Wanted = status.get("settings", {}).get("desktop", {}).get("notify", "important")
+    return wanted
+
+
+def read() -> Library:
+    """The same, waiting for it."""
+    look = ask("status").get("settings", {}).get("look", {})
+    effect = look.get("effect")
+    return Library(shown=str(look.get(effect) or "") if effect in ("picture", "video") else "")
+
+
+def ask(do: str, **arguments: Any) -> dict[str, Any]:
+    """The service's answer; an empty one where it has none."""
+    try:
+        return client.ask(do, timeout=PATIENCE, **arguments)
+    except SegBlurError:
+        return {}
