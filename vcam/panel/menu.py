@@ -50,7 +50,7 @@ def fill(menu: QMenu, window: "Window") -> None:
     entry(texts.ABOUT, lambda: show(window, texts.ABOUT_TEXT.format(version=version("segblur"))))
     menu.addSeparator()
     entry(texts.CLOSE, window.close, "Ctrl+W")
-    entry(texts.QUIT, window.leave, "Ctrl+Q")
+    entry(texts.QUIT, window.leave, "Ctrl+Q", None)
 
 
 def show_icon(window: "Window", shown: bool) -> None:
