@@ -69,6 +69,8 @@ def screen(width: int = SIZE[0], height: int = SIZE[1]) -> Iterator[Screen]:
     need(PARTS)
     with tempfile.TemporaryDirectory(prefix="screen-", ignore_cleanup_errors=True) as folder:
         here = Screen(Path(folder))
+        # Other tests have Qt without a screen, and OpenCV names a Qt of its own.
+        here.environment = {name: value for name, value in here.environment.items() if not name.startswith("QT_")}
         try:
             size = f"{width}x{height}x24"
             # A number of our own: one that looks for a free number may lose its socket to another that ends just then.

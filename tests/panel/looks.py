@@ -56,6 +56,7 @@ def a_window(folder, known=None, size=(520, 880), image=None):
     settle()
     window.page.gallery.read()
     window.hear(known or Known())
+    window.first_run._was_offered = True  # the usual page is looked at
     window._looked(known is not None and known.needs_setup)
     if image is not None:
         window.preview.know("the picture is the test's", False)

@@ -3,7 +3,7 @@
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from vcam.panel.setup_offers import Offers, read_offers
+from vcam.panel.setup_offers import read_offers
 from vcam.panel.setup_page import SetupPage
 from vcam.system.program import program
 
@@ -18,11 +18,12 @@ class FirstRun(QObject):
         super().__init__(pages)
         self._pages, self._usual = pages, usual
         self._page: SetupPage | None = None
-        self._was_offered = False  # by itself: once is enough
+        self._was_offered = False  # once is enough
+        self._is_by_itself = False  # nobody has asked for the page that is shown
 
     def look(self) -> None:
         """Ask whether there is something to set up, and tell it later."""
-        read_offers(program(), self, self._take)
+        read_offers(program(), self, lambda offers: self.looked.emit(not offers.is_set_up))
 
     def show(self) -> None:
         """Show what would be done."""
@@ -31,14 +32,19 @@ class FirstRun(QObject):
             self._page.finished.connect(self._finished)
             self._page.later.connect(self._leave)
             self._pages.addWidget(self._page)
-        self._was_offered = True
+        self._was_offered, self._is_by_itself = True, False
         self._pages.setCurrentWidget(self._page)
 
-    def _take(self, offers: Offers) -> None:
-        needed = not offers.is_set_up
-        self.looked.emit(needed)
-        if needed and not self._was_offered:
+    def offer(self) -> None:
+        """Show it without being asked, the first time."""
+        if not self._was_offered:
             self.show()
+            self._is_by_itself = True
+
+    def service_came(self) -> None:
+        """A service that was started otherwise needs no set-up that nobody asked for."""
+        if self._is_by_itself and self._page is not None and self._page.is_waiting:
+            self._leave()
 
     def _finished(self) -> None:
         self._leave()

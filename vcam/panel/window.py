@@ -91,6 +91,7 @@ class Window(QMainWindow):
             self._effect = known.status["settings"]["look"]["effect"]
         if came:
             self.page.camera.look()
+            self.first_run.service_came()
             self.strip.set_busy(False)
         self._render()
 
@@ -151,6 +152,8 @@ class Window(QMainWindow):
 
     def _looked(self, needs_setup: bool) -> None:
         self.known = self.known._replace(needs_setup=needs_setup)
+        if needs_setup and self.known.fault == "stopped":  # it may have come meanwhile
+            self.first_run.offer()
         self._render()
 
     def _started(self, failure: str) -> None:
