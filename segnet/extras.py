@@ -1,4 +1,4 @@
-"""torch and what goes with it, which this package has only where its extras were installed."""
+"""torch, Qt and what goes with them, which this package has only where its extras were installed."""
 
 import shlex
 import sys
@@ -6,12 +6,16 @@ from collections.abc import Iterable
 from importlib import import_module
 from importlib.util import find_spec
 
-EXTRAS = {"cuda": ("torch", "torchvision"), "train": ("torch", "torchvision", "matplotlib", "h5py")}
+EXTRAS = {
+    "cuda": ("torch", "torchvision"),
+    "train": ("torch", "torchvision", "matplotlib", "h5py"),
+    "panel": ("PySide6-Essentials>=6.8,<6.12",),
+}
 
 
 def install(extra: str) -> str:
     """The command that adds what an extra of this package holds to the environment that this runs in."""
-    return f"uv pip install --python {shlex.quote(sys.prefix)} {' '.join(EXTRAS[extra])}"
+    return f"uv pip install --python {shlex.quote(sys.prefix)} {shlex.join(EXTRAS[extra])}"
 
 
 def lacking(what: str, extra: str, parts: Iterable[str] = ("torch",), beside: Iterable[str] = ()) -> str:

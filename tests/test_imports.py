@@ -180,6 +180,17 @@ def test_what_the_desktop_is_told_has_no_frame_in_it():
             assert not {"SafeFrame", "RawFrame", "DBusUnixFd", "memfd_create"} & set(words(tree)), name
 
 
+def test_the_window_sees_neither_a_raw_frame_nor_the_service():
+    for name, tree in modules("vcam").items():
+        if name.startswith("vcam/panel/"):
+            used = {module for module, _ in imports(tree)}
+            raw = {"vcam.frame", "vcam.media.raw_frame", "vcam.devices.webcam", "vcam.devices.cameras"}
+            assert not used & {*raw, "cv2", "numpy", "pydantic", "torch"}, name
+            assert not any(module.startswith(("vcam.service", "vcam.pipeline", "vcam.effects")) for module in used), (
+                name
+            )
+
+
 def test_only_compositors_placeholder_and_slots_vouch_for_a_frame():
     makers = {
         name

@@ -46,7 +46,8 @@ class Device:
         pass
 
     def about(self):
-        return {"path": "/dev/video10", "label": "SegBlur Camera", "viewers": 1, "size": [320, 240]}
+        viewers = int(self.readers.present)
+        return {"path": "/dev/video10", "label": "SegBlur Camera", "viewers": viewers, "size": [320, 240]}
 
     def close(self):
         self.readers.close()

@@ -27,10 +27,10 @@ SIZE = {"output": {"width": 320, "height": 240}}
 class Running:
     """The service in a thread."""
 
-    def __init__(self, idle=None, bus=False):
+    def __init__(self, idle=None, bus=False, overrides=SIZE):
         """`bus`: on the session's D-Bus, too."""
-        self.bus = bus
-        settings = load_settings(SIZE)
+        self.bus, self.overrides = bus, overrides
+        settings = load_settings(overrides)
         self.settings = settings.model_copy(update={"idle": idle}) if idle else settings
         self.state = keeper.State(self.settings)
         self.supervisor = Supervisor(self.settings, command_of("none", 10**9))
@@ -44,7 +44,7 @@ class Running:
         try:
             async with AsyncExitStack() as stack:
                 outputs = [self.device, self.previews]
-                self.service = service = Service(self.state, self.supervisor, outputs, self.previews, SIZE)
+                self.service = service = Service(self.state, self.supervisor, outputs, self.previews, self.overrides)
                 requests = server.serve(socket_path(), service.answer, service.status, service.preview)
                 await stack.enter_async_context(requests)
                 await self.service.network.begin()

@@ -36,6 +36,7 @@ COMMANDS = {
     "gallery": "gallery",
     "profile": "profile",
     "weights": "weights",
+    "panel": "panel",
     "tray": "tray",
     "setup": "host",
     "doctor": "host",

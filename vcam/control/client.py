@@ -26,6 +26,13 @@ class StoppedError(SegBlurError):
         super().__init__("the service is not running; start it with: systemctl --user start segblur")
 
 
+class ForeignError(SegBlurError):
+    """The service is of another version, most likely because it was started before an update."""
+
+    def __init__(self) -> None:
+        super().__init__("the service is of another version; restart it with: systemctl --user restart segblur")
+
+
 def ask(do: str, *, timeout: float = PATIENCE, **arguments: Any) -> dict[str, Any]:
     """What the service answers to a command of `protocol.COMMANDS`. Raises StoppedError where there is none, and
     SegBlurError with its reason where it refuses, or does not answer within `timeout` seconds.
@@ -118,7 +125,7 @@ def answers(link: socket.socket, timeout: float) -> Iterator[dict[str, Any]]:
                 raise StoppedError
             rest += data
             if len(rest) > LONGEST_ANSWER:
-                raise foreign()
+                raise ForeignError
         line, rest = rest.split(b"\n", 1)
         yield understood(line)
 
@@ -130,7 +137,9 @@ def understood(line: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict) or answer.get("segblur") != VERSION:
-        raise foreign()
+        raise ForeignError
+    if answer.get("code") == "version":
+        raise ForeignError
     if answer.get("ok") is not True:
         raise SegBlurError(str(answer.get("error")))
     return answer
@@ -139,11 +148,6 @@ def understood(line: bytes) -> dict[str, Any]:
 def silent() -> SegBlurError:
     """It may be busy, stopped or hung."""
     return SegBlurError("the service does not answer; see: journalctl --user -u segblur")
-
-
-def foreign() -> SegBlurError:
-    """Most likely it was started before an update."""
-    return SegBlurError("the service is of another version; restart it with: systemctl --user restart segblur")
 
 
 def status_text(status: dict[str, Any]) -> str:

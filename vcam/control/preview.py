@@ -22,8 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from vcam.control.client import PATIENCE, StoppedError, connect, post, silent, understood
-from vcam.errors import SegBlurError
+from vcam.control.client import PATIENCE, ForeignError, StoppedError, connect, post, silent, understood
 
 MAGIC, LAYOUT = b"SBPREV01", 1
 SLOTS, HEADER = 3, 4096
@@ -35,9 +34,9 @@ class PreviewReader:
     """A client's end. Readable at `fileno()` when there is a new picture."""
 
     def __init__(self, memory: int, news: int, facts: dict[str, Any]) -> None:
-        """Of two descriptors, which stay the caller's, and the answer's "preview". Raises SegBlurError."""
+        """Of two descriptors, which stay the caller's, and the answer's "preview". Raises ForeignError."""
         if facts.get("layout") != LAYOUT:
-            raise SegBlurError("the service is of another version; restart it with: systemctl --user restart segblur")
+            raise ForeignError
         width, height = facts["size"]
         self.size: tuple[int, int] = (width, height)
         self._bytes, self._news, self._seen = width * height * 3 // 2, news, 0
@@ -84,22 +83,29 @@ def open_preview() -> Iterator[PreviewReader]:
     """
     with connect(PATIENCE) as link:
         post(link, "preview", {})
+        with received(link) as reader:
+            yield reader
+
+
+@contextmanager
+def received(link: socket.socket) -> Iterator[PreviewReader]:
+    """What the service hands over at the other end of `link`, where a preview was asked for. Raises as `client.ask`."""
+    try:
+        line, files, _, _ = socket.recv_fds(link, 65536, 2)
+    except TimeoutError:
+        raise silent() from None
+    except OSError:
+        raise StoppedError from None
+    try:
+        if not line:
+            raise StoppedError
+        facts = understood(line)["preview"]
+        memory, news = files
+        reader = PreviewReader(memory, news, facts)
         try:
-            line, files, _, _ = socket.recv_fds(link, 65536, 2)
-        except TimeoutError:
-            raise silent() from None
-        except OSError:
-            raise StoppedError from None
-        try:
-            if not line:
-                raise StoppedError
-            facts = understood(line)["preview"]
-            memory, news = files
-            reader = PreviewReader(memory, news, facts)
-            try:
-                yield reader
-            finally:
-                reader.close()
+            yield reader
         finally:
-            for file in files:
-                os.close(file)
+            reader.close()
+    finally:
+        for file in files:
+            os.close(file)

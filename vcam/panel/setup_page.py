@@ -65,6 +65,11 @@ class SetupPage(QWidget):
         """Whether it is being set up; where the window is closed now, the command that runs is the last."""
         return self._state == "running"
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether nothing was done yet."""
+        return self._state in ("reading", "offer", "terminal", "refused")
+
     def refresh(self) -> None:
         """Look at what is to be done."""
         self._show("reading", texts.READING)

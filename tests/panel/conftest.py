@@ -1,0 +1,24 @@
+"""Qt in the tests' own process, without a screen."""
+
+import os
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def application():
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR"):  # OpenCV's, which has another Qt in it
+            patch.delenv(name, raising=False)
+        patch.setenv("QT_QPA_PLATFORM", "offscreen")
+        patch.setenv("QT_STYLE_OVERRIDE", "Fusion")
+        widgets = pytest.importorskip("PySide6.QtWidgets", reason="the window needs PySide6")
+        assert "QT_QPA_PLATFORM_PLUGIN_PATH" not in os.environ
+        yield widgets.QApplication([])
+
+
+@pytest.fixture
+def at_home(monkeypatch, tmp_path):
+    """Folders of the test's own."""
+    for name in ("DATA", "STATE", "CACHE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
