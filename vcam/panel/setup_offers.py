@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from PySide6.QtCore import QObject, QProcess
+from shiboken6 import isValid
 
 from vcam.panel import setup_texts as texts
 
@@ -65,6 +66,8 @@ def read_offers(program: Sequence[str], parent: QObject, then: Callable[[Offers]
         process.setStandardInputFile(QProcess.nullDevice())
 
         def ended(*_: object) -> None:
+            if not isValid(process):
+                return  # it was ended because the parent is gone
             found[name] = offer_of(bytes(process.readAllStandardOutput().data()))
             process.deleteLater()
             if len(found) == 2:
