@@ -35,6 +35,7 @@ CONFIGURATION = """\
   <type>session</type>
   <listen>unix:path={folder}/bus</listen>
   <auth>EXTERNAL</auth>
+  <servicedir>{folder}/services</servicedir>
   <policy context="default">
     <allow send_destination="*" eavesdrop="true"/>
     <allow eavesdrop="true"/>
@@ -50,6 +51,7 @@ class Daemon:
 
     def __init__(self, folder):
         self.folder, self.address, self.process = folder, f"unix:path={folder}/bus", None
+        (folder / "services").mkdir()  # with nothing that it could start, unless a test says so
         (folder / "bus.conf").write_text(CONFIGURATION.format(folder=folder))
 
     def start(self):
