@@ -127,6 +127,14 @@ async def window():
             await asyncio.gather(task, return_exceptions=True)
 
 
+async def flood(bus, times):
+    """So many calls as quickly as they go; what came of each. Not all in one, since dbus-fast gives up a full socket."""
+    found = []
+    for _ in range(times // 50):
+        found += await asyncio.gather(*(told(bus) for _ in range(50)), return_exceptions=True)
+    return found
+
+
 class Program:
     """A command of `segblur` as a process in the session."""
 
