@@ -4,12 +4,14 @@ import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
+from dbus_fast import Message
+from dbus_fast.errors import DBusError
 
 from tests.helpers.desk import IDLE, LIVE
 from tests.helpers.session_bus import Server, connection, stand_in, until
 from vcam.desktop import bus as session_bus
 from vcam.desktop import notices
-from vcam.desktop.bus import Names
+from vcam.desktop.bus import Names, Target, call
 from vcam.desktop.notifications import Notifications
 from vcam.names import APP
 
@@ -100,9 +102,11 @@ def test_buttons_of_other_notifications_and_of_other_programs_are_not_ours(bus):
         async with stand_in(Server()) as server, notifier() as (notifications, pressed), connection() as stranger:
             notifications.look(ROOM)
             await until(lambda: notifications._numbers)
-            impostor = Server()
-            stranger.export(Server.PATH, impostor)
-            impostor.press(1, "hide")
+            forged = Message.new_signal(Server.PATH, Server.NAME, "ActionInvoked", "us", [1, "hide"])
+            forged.destination = notifications._bus.unique_name  # so that no rule keeps it out
+            await stranger.send(forged)
+            with pytest.raises(DBusError):  # by the answer to this, it has been delivered
+                await call(stranger, Target(forged.destination, "/", "no.such.Thing"), "Nothing")
             server.press(7, "hide")
             server.press(1, "default")
             await until(lambda: pressed)

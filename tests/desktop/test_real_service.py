@@ -14,7 +14,7 @@ from tests.desktop.test_tray import icon, shown
 from tests.helpers.desk import owned
 from tests.helpers.keepers import PATIENCE
 from tests.helpers.running import Running, at_home, file  # noqa: F401 - a fixture
-from tests.helpers.session_bus import SERVICE, Program, connection, told, window
+from tests.helpers.session_bus import SERVICE, Program, connection, flood, told, window
 from vcam.control import client
 from vcam.desktop import texts
 from vcam.desktop.bus import PROPERTIES, call
@@ -77,6 +77,7 @@ def test_it_can_be_paused_and_changed_and_goes_on(bus):
         assert note == "desktop.bus changes with the next start"
         with pytest.raises(DBusError, match=r"look.blur can't be 7.0"):
             await call(client_bus, SERVICE, "Set", "sv", ["look.blur", Variant("d", 7.0)])
+        running.live()
         running.still_live()
 
     with Running(bus=True) as running:
@@ -100,6 +101,7 @@ def test_a_room_that_a_terminal_shows_is_hidden_by_d_bus_and_never_shown(bus):
             with pytest.raises(DBusError, match="over D-Bus"):
                 await call(client_bus, SERVICE, member, signature, body)
         assert not (await told(client_bus))["RoomShown"]
+        running.live()
         running.still_live()  # and no frame showed it, as is seen when the service ends
 
     with Running(bus=True) as running:
@@ -122,6 +124,7 @@ def test_a_profile_is_used_unless_it_shows_the_room(bus):
                 await call(client_bus, SERVICE, "UseProfile", "s", [name])
         assert (await told(client_bus))["Effect"] == "bokeh"
         assert file()["look"]["on"] == "background"
+        running.live()
         running.still_live()
 
     with Running(bus=True) as running:
@@ -136,6 +139,7 @@ def test_a_profile_that_an_option_would_make_show_the_room_is_refused(bus, monke
         with pytest.raises(DBusError, match="over D-Bus"):
             await call(client_bus, SERVICE, "UseProfile", "s", ["dark"])
         assert not (await told(client_bus))["RoomShown"]
+        running.live()
         running.still_live()
 
     with Running(bus=True) as running:
@@ -157,17 +161,20 @@ def test_nothing_that_it_says_is_a_file(bus):
 
 
 def test_frames_flow_while_the_bus_hangs_dies_or_is_flooded(bus):
-    async def flood(client_bus):
-        await asyncio.gather(*(told(client_bus) for _ in range(1000)), return_exceptions=True)
+    async def scene(client_bus):
+        await flood(client_bus, 1000)
+        running.live()
         running.still_live()
 
     with Running(bus=True) as running:
         running.live()
-        in_session(flood)
+        in_session(scene)
         bus.process.send_signal(signal.SIGSTOP)
         client.ask("effect", blur=0.9)  # there is something to tell
+        running.live()
         running.still_live()
         bus.stop(signal.SIGKILL)
+        running.live()
         running.still_live()
 
 

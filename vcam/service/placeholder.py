@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from vcam.frame import SafeFrame, empty, planes, seal
+from vcam.system.memory import give_back
 
 BACKGROUND, TITLE, TEXT = 36, 120, 215  # luma, limited range
 COLUMNS = 34  # characters in a line
@@ -36,4 +37,6 @@ def paint(sentence: str, width: int, height: int) -> SafeFrame:
     y, u, v = planes(pixels)
     y[:] = np.asarray(image)
     u[:], v[:] = 132, 126  # a touch of blue
+    del image, draw
+    give_back()
     return seal(pixels)
