@@ -128,7 +128,7 @@ async def window():
 
 
 async def flood(bus, times):
-    """So many calls as quickly as they go; what came of each. In portions, since dbus-fast gives up a full socket."""
+    """So many calls, and what came of each. Not all at once, since dbus-fast gives up a socket that is full."""
     found = []
     for _ in range(times // 50):
         found += await asyncio.gather(*(told(bus) for _ in range(50)), return_exceptions=True)
