@@ -14,13 +14,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
 
 from vcam.errors import SettingsError, one_line, sentence
 
@@ -215,7 +208,7 @@ class NetworkSettings(Section):
     size: Literal["fast", "fine"] = Field(
         "fast", description="picture that the network sees: fast (320×176 by the shipped weights) or fine (384×224)"
     )
-    keep: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], NoDecode] = Field(
+    keep: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
         ("person",), min_length=1, description="what stays sharp, with commas between; the shipped weights know person"
     )
     threads: int = Field(1, ge=1, le=64, description="CPU threads of the network")
@@ -256,10 +249,8 @@ class DesktopSettings(Section):
     )
 
 
-class Settings(BaseSettings):
+class Settings(Section):
     """The whole tree."""
-
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__")
 
     camera: CameraSettings = CameraSettings()
     output: OutputSettings = OutputSettings()
@@ -317,29 +308,25 @@ def load_settings(overrides: dict[str, dict[str, Any]] | None = None, path: Path
     sentence that names the key.
     """
     path = path or place()
-    known = {f"{PREFIX}{section}__{name}".upper() for section, name, _ in fields()}
-    for name in os.environ:
-        if name.upper().startswith(PREFIX) and name.upper() not in known:
-            raise SettingsError(f"the environment variable {name} is not a setting; see segblur run --help")
+    known = {f"{PREFIX}{section}__{name}".upper(): (section, name) for section, name, _ in fields()}
+    environment: dict[str, dict[str, Any]] = {}
+    for variable, value in os.environ.items():
+        if not variable.upper().startswith(PREFIX):
+            continue
+        if variable.upper() not in known:
+            raise SettingsError(f"the environment variable {variable} is not a setting; see segblur run --help")
+        section, name = known[variable.upper()]
+        environment.setdefault(section, {})[name] = value
     try:
         tree = tomllib.loads(read_file(path).removeprefix(BYTE_ORDER_MARK)) if path else {}
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}") from None
-
-    class Here(Settings):
-        @classmethod
-        def settings_customise_sources(
-            cls,
-            settings_cls: type[BaseSettings],
-            init_settings: PydanticBaseSettingsSource,
-            env_settings: PydanticBaseSettingsSource,
-            dotenv_settings: PydanticBaseSettingsSource,
-            file_secret_settings: PydanticBaseSettingsSource,
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return init_settings, env_settings, InitSettingsSource(settings_cls, tree)
-
+    for stronger in (environment, overrides or {}):
+        for section, part in stronger.items():
+            weaker = tree.get(section, {})
+            tree[section] = (weaker if isinstance(weaker, dict) else {}) | part
     try:
-        settings = Settings.model_construct(**dict(Here(**(overrides or {}))))  # type: ignore[arg-type]
+        settings = Settings.model_validate(tree)
     except ValidationError as error:
         raise SettingsError(sentence(error, path)) from None
     if settings.look.effect == "off":  # a line in a file must not be enough to show a room

@@ -5,7 +5,7 @@ import json
 import os
 from pathlib import Path
 
-from tests.desktop.test_notifications import ROOM, at_once, notifier  # noqa: F401 - a fixture
+from tests.desktop.test_notifications import ROOM, at_once, idle, notifier  # noqa: F401 - a fixture
 from tests.helpers.desk import owned
 from tests.helpers.pipewire_session import need
 from tests.helpers.session_bus import connection, until
@@ -32,7 +32,7 @@ def test_another_server_takes_them_too(bus):
                 notifications.look(ROOM)
                 await until(lambda: notifications._numbers)
                 notifications.look(None)
-                await until(lambda: not notifications._numbers and not notifications._tasks)
+                await until(lambda: not notifications._numbers and idle(notifications))
         finally:
             process.terminate()
         said, _ = await process.communicate()

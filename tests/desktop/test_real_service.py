@@ -1,20 +1,24 @@
 """The real service with the sample for a camera, as programs on D-Bus see it and what they can do to it."""
 
 import asyncio
+import os
 import re
 import signal
 
 import pytest
 from dbus_fast import Variant
 from dbus_fast.errors import DBusError
+from PIL import Image
 
+from tests.desktop.test_tray import icon, shown
 from tests.helpers.desk import owned
 from tests.helpers.keepers import PATIENCE
 from tests.helpers.running import Running, at_home, file  # noqa: F401 - a fixture
-from tests.helpers.session_bus import SERVICE, Program, connection, told, window
+from tests.helpers.session_bus import SERVICE, Program, connection, flood, told, window
 from vcam.control import client
 from vcam.desktop import texts
 from vcam.desktop.bus import PROPERTIES, call
+from vcam.desktop.menu import NEWEST
 from vcam.names import BUS
 from vcam.service import keeper
 
@@ -73,6 +77,7 @@ def test_it_can_be_paused_and_changed_and_goes_on(bus):
         assert note == "desktop.bus changes with the next start"
         with pytest.raises(DBusError, match=r"look.blur can't be 7.0"):
             await call(client_bus, SERVICE, "Set", "sv", ["look.blur", Variant("d", 7.0)])
+        running.live()
         running.still_live()
 
     with Running(bus=True) as running:
@@ -96,7 +101,46 @@ def test_a_room_that_a_terminal_shows_is_hidden_by_d_bus_and_never_shown(bus):
             with pytest.raises(DBusError, match="over D-Bus"):
                 await call(client_bus, SERVICE, member, signature, body)
         assert not (await told(client_bus))["RoomShown"]
+        running.live()
         running.still_live()  # and no frame showed it, as is seen when the service ends
+
+    with Running(bus=True) as running:
+        running.live()
+        in_session(scene)
+
+
+def test_a_profile_is_used_unless_it_shows_the_room(bus):
+    async def scene(client_bus):
+        client.ask("effect", effect="bokeh")
+        client.ask("profile", save="dark")
+        client.ask("effect", effect="blur", on="person")
+        client.ask("profile", save="room")
+        running.device.secrets.clear()  # what was seen until now was wanted
+        await call(client_bus, SERVICE, "UseProfile", "s", ["dark"])
+        running.device.secrets.clear()
+        assert (await told(client_bus))["Effect"] == "bokeh"
+        for name in ("room", "none"):
+            with pytest.raises(DBusError, match=r"over D-Bus|there is no profile none"):
+                await call(client_bus, SERVICE, "UseProfile", "s", [name])
+        assert (await told(client_bus))["Effect"] == "bokeh"
+        assert file()["look"]["on"] == "background"
+        running.live()
+        running.still_live()
+
+    with Running(bus=True) as running:
+        running.live()
+        in_session(scene)
+
+
+def test_a_profile_that_an_option_would_make_show_the_room_is_refused(bus, monkeypatch):
+    async def scene(client_bus):
+        client.ask("profile", save="dark")
+        monkeypatch.setenv("SEGBLUR_LOOK__ON", "person")
+        with pytest.raises(DBusError, match="over D-Bus"):
+            await call(client_bus, SERVICE, "UseProfile", "s", ["dark"])
+        assert not (await told(client_bus))["RoomShown"]
+        running.live()
+        running.still_live()
 
     with Running(bus=True) as running:
         running.live()
@@ -117,17 +161,20 @@ def test_nothing_that_it_says_is_a_file(bus):
 
 
 def test_frames_flow_while_the_bus_hangs_dies_or_is_flooded(bus):
-    async def flood(client_bus):
-        await asyncio.gather(*(told(client_bus) for _ in range(1000)), return_exceptions=True)
+    async def scene(client_bus):
+        await flood(client_bus, 1000)
+        running.live()
         running.still_live()
 
     with Running(bus=True) as running:
         running.live()
-        in_session(flood)
+        in_session(scene)
         bus.process.send_signal(signal.SIGSTOP)
         client.ask("effect", blur=0.9)  # there is something to tell
+        running.live()
         running.still_live()
         bus.stop(signal.SIGKILL)
+        running.live()
         running.still_live()
 
 
@@ -138,15 +185,28 @@ def test_a_bus_that_hangs_from_the_start_holds_nothing_up(bus):
         running.still_live()
 
 
-def test_the_icon_shows_the_real_service_until_that_is_killed(bus, tmp_path):
-    from tests.desktop.test_tray import icon, shown
-
+def test_the_icon_shows_the_real_service_until_that_is_killed(bus, tmp_path, monkeypatch):
+    gallery = tmp_path / "data" / "segblur" / "gallery"
+    gallery.mkdir(parents=True)
+    for number in range(200):
+        Image.new("RGB", (32, 18), (0, number, 90)).save(gallery / f"beach {number}.png")
+        os.utime(gallery / f"beach {number}.png", (number, number))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     environment = {"SEGBLUR_OUTPUT__PIPEWIRE": "off", "HOME": str(tmp_path)}
 
     async def scene():
         async with Program("run", "--camera.device", "sample", **environment) as service, shown() as item:
             await owned(item.bus, BUS)
             await item.until(**icon("trouble"))  # there is no virtual camera
+            await item.until_listed("beach 199")
+            listed = [label for label in await item.entries() if label.startswith("beach")]
+            assert listed == [f"beach {number}" for number in range(199, 199 - NEWEST, -1)]
+            await item.click("beach 195")
+            await seen(item.bus, Effect="picture")
+            await item.until_on("beach 195")
+            await asyncio.to_thread(client.ask, "profile", save="home")
+            await call(item.bus, item.menu, "AboutToShow", "i", [0])
+            await item.until_on("home")
             async with window():
                 await seen(item.bus, Previews=1)
                 await item.click("Pause")

@@ -15,7 +15,7 @@ from tests.helpers.session_bus import PATIENCE, Program, Systemd, Watcher, conne
 from vcam.desktop import icon_bus, launch, menu_bus, texts, tray
 from vcam.desktop.bus import PROPERTIES, Target, call
 from vcam.errors import SettingsError
-from vcam.names import APP, TRAY
+from vcam.names import APP, BUS, TRAY
 
 
 class Item:
@@ -57,7 +57,7 @@ class Item:
     async def until_on(self, label):
         """Until an entry is marked."""
         async with asyncio.timeout(PATIENCE):
-            while (await self.entries())[label][1].get("toggle-state") != 1:
+            while (await self.entries()).get(label, (0, {}))[1].get("toggle-state") != 1:
                 await asyncio.sleep(0.01)
 
     async def until_listed(self, label, there=True):
@@ -188,6 +188,22 @@ def test_without_a_service_it_can_be_started_and_looking_starts_nothing(bus):
             await item.until(**icon("stopped"))
 
     asyncio.run(scene())
+
+
+def test_neither_looking_nor_a_click_has_the_bus_start_the_service(bus, tmp_path):
+    started = tmp_path / "started"
+    bus.stop()
+    (bus.folder / "services" / f"{BUS}.service").write_text(f"[D-BUS Service]\nName={BUS}\nExec=/bin/touch {started}\n")
+    bus.start()
+
+    async def scene():
+        async with shown() as item:
+            await item.until(**icon("stopped"))
+            await call(item.bus, item.icon, "SecondaryActivate", "ii", [0, 0])
+            await item.until_listed(texts.STOPPED, there=False)  # what went wrong has taken its place
+
+    asyncio.run(scene())
+    assert not started.exists()
 
 
 def test_where_nothing_can_start_it_the_remedy_is_said(bus):

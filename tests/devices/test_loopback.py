@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -196,3 +197,8 @@ def test_who_holds_a_device_is_named(tmp_path):
         assert len(loopback.holders(path)) == 1
         process.communicate()
     assert loopback.holders(path) == []
+
+
+def test_a_status_takes_no_sign_from_the_loop_that_waits_for_readers(output):
+    output.readers = SimpleNamespace(how="event", present=True, close=lambda: None)  # nobody may ask for `reading`
+    assert output.about()["viewers"] == 1

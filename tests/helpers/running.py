@@ -4,6 +4,7 @@ import asyncio
 import threading
 import tomllib
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -15,7 +16,7 @@ from vcam.control.protocol import socket_path
 from vcam.desktop.service_bus import serve_bus
 from vcam.devices.previews import Previews
 from vcam.errors import SegBlurError
-from vcam.service import keeper, weights_trial
+from vcam.service import keeper, supervisor, weights_trial
 from vcam.service.service import Service
 from vcam.service.supervisor import Supervisor
 from vcam.settings import config_path, load_settings
@@ -49,7 +50,7 @@ class Running:
                 await self.service.network.begin()
                 stack.callback(asyncio.ensure_future(self.service.network.watch()).cancel)
                 if self.bus:
-                    on_bus = serve_bus(service.answer, service.seen, service.news)
+                    on_bus = serve_bus(partial(service.answer, fenced=True), service.seen, service.news)
                     stack.callback(asyncio.ensure_future(on_bus).cancel)
                 self.ready.set()
                 await keeper.keep(self.state, outputs, self.supervisor, self.service)
@@ -100,6 +101,7 @@ def at_home(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     monkeypatch.setattr(weights_trial, "WATCH", 0.05)
+    monkeypatch.setattr(supervisor, "FAREWELL", PATIENCE)  # a busy machine takes long to end what is killed
 
 
 @pytest.fixture

@@ -35,11 +35,13 @@ CONFIGURATION = """\
   <type>session</type>
   <listen>unix:path={folder}/bus</listen>
   <auth>EXTERNAL</auth>
+  <servicedir>{folder}/services</servicedir>
   <policy context="default">
     <allow send_destination="*" eavesdrop="true"/>
     <allow eavesdrop="true"/>
     <allow own="*"/>
   </policy>
+  <limit name="max_replies_per_connection">50000</limit>
 </busconfig>
 """
 
@@ -49,6 +51,7 @@ class Daemon:
 
     def __init__(self, folder):
         self.folder, self.address, self.process = folder, f"unix:path={folder}/bus", None
+        (folder / "services").mkdir()  # with nothing that it could start, unless a test says so
         (folder / "bus.conf").write_text(CONFIGURATION.format(folder=folder))
 
     def start(self):
@@ -122,6 +125,14 @@ async def window():
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+
+async def flood(bus, times):
+    """So many calls, and what came of each. Not all at once, since dbus-fast gives up a socket that is full."""
+    found = []
+    for _ in range(times // 50):
+        found += await asyncio.gather(*(told(bus) for _ in range(50)), return_exceptions=True)
+    return found
 
 
 class Program:

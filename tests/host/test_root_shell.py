@@ -75,9 +75,11 @@ def test_a_command_reads_nothing_of_those_after_it(shell, fake):
 def test_a_service_that_a_command_leaves_behind_holds_nothing_up(shell, fake, tmp_path):
     os.mkfifo(tmp_path / "end")
     fake("daemon", f"cat {tmp_path}/end &")
-    assert shell(Call(("daemon",)), print) == 0
-    assert shell(Call(("true",)), print) == 0
-    (tmp_path / "end").write_text("")
+    try:
+        assert shell(Call(("daemon",)), print) == 0
+        assert shell(Call(("true",)), print) == 0
+    finally:
+        (tmp_path / "end").write_text("")
 
 
 def test_its_environment_is_not_the_users(shell, monkeypatch):
@@ -145,3 +147,9 @@ def test_a_command_that_runs_is_ended_properly_where_segblur_is_killed_and_no_ot
     select.select([shell], [], [])  # it has ended
     os.close(shell)
     assert not never.exists()
+
+
+def test_what_ends_the_terminal_does_not_end_it(pkexec, tmp_path):
+    with root_shell() as run:
+        assert run(Call(("true",)), print) == 0
+        assert os.getsid(int((tmp_path / "root/shell").read_text())) != os.getsid(0)

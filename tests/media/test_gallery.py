@@ -130,7 +130,14 @@ def test_a_file_that_grows_while_it_is_copied_is_refused(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "uri",
-    ["https://example.org/beach.jpg", "data:image/png;base64,AA", "file://server/beach.jpg", "beach.jpg", "file:"],
+    [
+        "https://example.org/beach.jpg",
+        "data:image/png;base64,AA",
+        "file://server/a.jpg",
+        "beach.jpg",
+        "file:",
+        "http://[",
+    ],
 )
 def test_what_is_dragged_out_of_a_browser_is_to_be_saved_first(uri):
     with pytest.raises(PictureError, match="save it first, then add the file"):

@@ -48,6 +48,7 @@ try_one_deb() {
   check "it installs" inside "$root" apt-get install -y -q --no-install-recommends "/tmp/$name"
   try_program "$root"
   check "setup leaves alone what the package has" setup_writes_no_file_of_the_package "$root"
+  [[ $1 == bookworm ]] || check "the window finds Debian's Qt" finds_qt "$root" # which bookworm doesn't have
   check "a later version replaces it" upgrades "$root" "$name"
   try_program "$root"
   printf '# made by segblur setup, sha256 ...\n' >"$root/etc/modprobe.d/segblur.conf"
@@ -69,6 +70,11 @@ setup_writes_no_file_of_the_package() {
   echo "$script"
   [[ $script == *v4l2loopback-dkms* && $script != *61-segblur.rules* && $script != *systemd/user/segblur.service* &&
     $script != *applications/io.github.segblur* ]]
+}
+
+finds_qt() {
+  inside "$1" apt-get install -y -q --no-install-recommends python3-pyside6.qt{network,svg,widgets}
+  as_user "$1" /usr/lib/segblur/bin/python -c 'import PySide6.QtNetwork, PySide6.QtSvg, PySide6.QtWidgets'
 }
 
 # The same files as the next version, packed without compression.

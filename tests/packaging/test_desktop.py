@@ -52,7 +52,6 @@ def test_all_of_them_have_one_name():
     assert (ICONS / "scalable" / "apps" / f"{APP}.svg").is_file()
 
 
-@pytest.mark.xfail(strict=True, reason="the commands of the window are being built; with them this mark goes")
 def test_the_launcher_starts_commands_that_exist():
     starts = {line.split()[1] for line in re.findall(r"^Exec=(.*)", LAUNCHER.read_text(), re.MULTILINE)}
     assert starts <= {*COMMANDS}

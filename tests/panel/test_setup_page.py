@@ -8,6 +8,7 @@ import pytest
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QSignalSpy
 from PySide6.QtWidgets import QLabel, QPushButton, QRadioButton
+from shiboken6 import delete
 
 from tests.helpers.machines import write_program
 from tests.helpers.qt import qt, until  # noqa: F401
@@ -65,8 +66,7 @@ def opened(program):
 
     yield opened
     for page in pages:
-        page.close()
-        page.deleteLater()
+        delete(page)
 
 
 def shown(page, kind):
@@ -261,6 +261,21 @@ def test_the_window_learns_whether_segblur_is_set_up_without_waiting(program, by
     read_offers(program, qt, found.append)
     until(lambda: len(found) > 1)
     assert found[1].is_set_up
+
+
+@pytest.mark.parametrize("after", [texts.READING, texts.SET_UP])
+def test_a_page_that_is_closed_in_the_middle_is_gone_without_a_word(program, pkexec, world, after, capfd, qt):
+    os.mkfifo(world / "asks")
+    pkexec("asks")
+    page = SetupPage(program)
+    page.show()
+    if after == texts.SET_UP:
+        until(lambda: not says(page, texts.READING))
+        press(page, texts.SET_UP)
+        (world / "asks").open("w").close()  # pkexec has been called
+    delete(page)
+    qt.processEvents()
+    assert "Error" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])

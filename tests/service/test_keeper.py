@@ -8,6 +8,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.helpers.faulty_worker import FAULTS
@@ -216,7 +217,7 @@ def test_what_is_shown_after_a_pause_does_not_say_that_it_is_paused():
 def test_when_nothing_is_written_any_more_the_device_says_that_the_service_has_stopped():
     with Service("none") as service:
         service.screen.wait_for(lambda kinds: "sharp" in kinds)
-    assert service.screen.silence is paint(keeper.STOPPED, 320, 240)
+    assert np.array_equal(service.screen.silence.pixels, paint(keeper.STOPPED, 320, 240).pixels)
 
 
 def test_a_gpu_that_fails_is_replaced_by_the_cpu_for_a_while():

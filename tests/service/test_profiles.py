@@ -165,11 +165,12 @@ def test_a_profile_that_shows_the_room_says_so():
         running.device.secrets = running.device.secrets[count:]
 
 
-def test_with_a_worker_that_is_stopped_a_placeholder_is_shown_before_a_profile_is_answered():
+@pytest.mark.parametrize("before", [{"on": "person"}, {"blur": 0.3}])
+def test_with_a_worker_that_is_stopped_a_placeholder_is_shown_before_a_profile_is_answered(before):
     with Running() as running:
         running.live()
         profile(save="home")
-        client.ask("effect", on="person")
+        client.ask("effect", **before)
         live_anew(running)
         os.kill(running.supervisor.pid, signal.SIGSTOP)
         profile(use="home")

@@ -24,7 +24,6 @@ from segnet.architectures import ARCHITECTURES
 from segnet.weights import WeightsInfo, build, digest, load_weights, save_weights
 from training.data.pairs import manifest_hash
 from training.errors import DataError
-from training.measure.plots import plot_curves
 from training.run.checkpoint import resume, save_checkpoint
 from training.run.config import TrainConfig
 from training.run.features import Halfway
@@ -106,6 +105,8 @@ def run(config: TrainConfig, group: Group) -> Path:
                 progress.write(f"step {step}: chosen by {chosen:.4f}; {summary(report)}{collapse(report)}")
                 note(step, loss, report)
                 write_row(config.out / "metrics.csv", step, float(loss["total"]), report)
+                from training.measure.plots import plot_curves  # Matplotlib, which may say that it collects fonts
+
                 plot_curves(config.out / "metrics.csv", config.out / "curves.png")
                 about = replace(task.info, metrics=report, training=training | {"step": step})
                 best = keep_best(best_path, average, about, chosen, best)

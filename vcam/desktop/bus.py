@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -25,9 +26,15 @@ def address() -> str:
     if parts and all(part.startswith("unix:") for part in parts):
         return given
     if parts:
-        log.warning("DBUS_SESSION_BUS_ADDRESS is not a local socket: it is not used")
+        complain(given)
     folder = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}"
     return f"unix:path={quote(folder)}/bus"
+
+
+@cache
+def complain(given: str) -> None:
+    """Once for each address, however often it is tried again."""
+    log.warning("DBUS_SESSION_BUS_ADDRESS is no local socket, and not used: %s", given)
 
 
 async def connect() -> MessageBus:

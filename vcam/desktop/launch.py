@@ -2,15 +2,15 @@
 
 import asyncio
 import os
-import sys
 
 from dbus_fast import Variant
 from dbus_fast.aio import MessageBus
 
 from vcam.desktop.bus import Target, call
 from vcam.names import APP
+from vcam.system.program import program
 
-COMMAND = (sys.executable, "-P", "-m", "vcam", "panel")
+COMMAND = (*program(), "panel")
 SYSTEMD = Target("org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager")
 LONGEST_TOKEN = 200  # characters
 
@@ -39,7 +39,7 @@ async def open_panel_outside(bus: MessageBus, token: str) -> None:
     environment = [f"{name}={value}" for name, value in activation(token).items()]
     properties = [
         ["Description", Variant("s", "SegBlur's window")],
-        ["ExecStart", Variant("a(sasb)", [[sys.executable, [*COMMAND], False]])],
+        ["ExecStart", Variant("a(sasb)", [[COMMAND[0], [*COMMAND], False]])],
         ["Environment", Variant("as", environment)],
         ["CollectMode", Variant("s", "inactive-or-failed")],
     ]

@@ -4,9 +4,11 @@ import asyncio
 from typing import Any
 
 from vcam.control import client
-from vcam.desktop.menu import Library
+from vcam.desktop.menu import Library, Picture
 from vcam.desktop.notices import Wanted
+from vcam.desktop.seen import sendable
 from vcam.errors import SegBlurError
+from vcam.media.gallery import entries
 
 PATIENCE = 3.0  # seconds
 
@@ -26,8 +28,18 @@ async def read_setting() -> Wanted:
 def read() -> Library:
     """The same, waiting for it."""
     look = ask("status").get("settings", {}).get("look", {})
+    known = ask("profile", list=True)
     effect = look.get("effect")
-    return Library(shown=str(look.get(effect) or "") if effect in ("picture", "video") else "")
+    return Library(
+        gallery=tuple(
+            Picture(entry.name, entry.kind, path)
+            for entry in entries()
+            if sendable(path := str(entry.path)) == path  # else it is no text that D-Bus takes
+        ),
+        profiles=tuple(known.get("profiles", ())),
+        profile=known.get("current", ""),
+        shown=str(look.get(effect) or "") if effect in ("picture", "video") else "",
+    )
 
 
 def ask(do: str, **arguments: Any) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from functools import partial
 from math import isfinite
 from typing import Any
 
@@ -59,12 +58,8 @@ class Notifications:
         self._timer = loop.call_at(due.next, lambda: self.look(self._seen)) if isfinite(due.next) else None
         self._open = (self._open - {*due.close}) | {*due.show}
         for kind in (*due.close, *due.show):
-            if kind not in self._tasks:  # else the server is slow: what it has missed is not made up for
-                task = self._tasks[kind] = asyncio.ensure_future(self._settle(kind))
-                task.add_done_callback(partial(self._settled, kind))
-
-    def _settled(self, kind: Kind, _task: asyncio.Task[None]) -> None:
-        del self._tasks[kind]
+            if kind not in self._tasks or self._tasks[kind].done():  # else the server is slow, and misses something
+                self._tasks[kind] = asyncio.ensure_future(self._settle(kind))
 
     async def _settle(self, kind: Kind) -> None:
         """Show one that is to be seen, or take back one that is not."""

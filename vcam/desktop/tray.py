@@ -187,4 +187,4 @@ class Tray:
         try:
             await work
         except BUS_ERRORS as error:
-            log.warning("%s", error)
+            log.log(logging.WARNING if self._bus.connected else logging.DEBUG, "%s", error)

@@ -186,7 +186,7 @@ class Loopback:
         """See Output."""
         if self.missing or (self._optional and self._camera is None):
             return None
-        readers = None if self.readers.how == "always" else int(self.readers.reading())
+        readers = None if self.readers.how == "always" else int(self.readers.present)
         size = [self._settings.width, self._settings.height]
         return {"path": str(self._path), "label": self.label, "viewers": readers, "size": size}
 

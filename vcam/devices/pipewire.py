@@ -67,6 +67,11 @@ class PipeWire:
             log.info("%s; trying again", trouble)
         self.trouble = trouble
 
+    @property
+    def streaming(self) -> bool:
+        """Whether a program reads, by what was taken in last."""
+        return self._stream is not None and self._stream.streams
+
     def fileno(self) -> int:
         """Readable when PipeWire has something to tell; -1 without it."""
         return -1 if self._loop is None else self._loop.fileno()
@@ -112,8 +117,13 @@ class PipeWire:
         if self._loop is None:
             return None
         state = "lost" if self._stream is None else STATES.get(self._stream.state, "connecting")
-        readers = int(self._stream is not None and self._stream.streams)
-        return {"path": "pipewire", "label": self.label, "viewers": readers, "size": [*self._size], "state": state}
+        return {
+            "path": "pipewire",
+            "label": self.label,
+            "viewers": int(self.streaming),
+            "size": [*self._size],
+            "state": state,
+        }
 
     def close(self) -> None:
         """See Output."""
@@ -135,6 +145,11 @@ class Streaming:
     def how(self) -> str:
         """By the stream of the node."""
         return "lost" if self._output.missing else "stream"
+
+    @property
+    def present(self) -> bool:
+        """What `reading` said last."""
+        return self._output.streaming
 
     def fileno(self) -> int:
         """Readable when there may be news."""

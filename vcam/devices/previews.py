@@ -121,6 +121,7 @@ class Previews:
         self._size = (width // self._step // 2 * 2, height // self._step // 2 * 2)
         self._previews: list[Preview] = []
         self._idle: SafeFrame | None = None
+        self.present = False
         self._changed = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
     @contextmanager
@@ -196,7 +197,8 @@ class Previews:
         for seconds, preview in unread:
             if seconds > GONE:
                 preview.hang_up()
-        return any(seconds <= FROZEN for seconds, _ in unread)
+        self.present = any(seconds <= FROZEN for seconds, _ in unread)
+        return self.present
 
     def unsure(self) -> bool:
         """See Readers: one that is frozen may look again."""

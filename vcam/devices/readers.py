@@ -40,6 +40,11 @@ class Readers(Protocol):
         """One of event, inotify, stream (see pipewire.py) and always; lost where the device is."""
         ...
 
+    @property
+    def present(self) -> bool:
+        """What `reading` said last. Other threads ask this: who takes a sign must act on it."""
+        ...
+
     def fileno(self) -> int:
         """What becomes readable when there is a reason to look; -1 where nothing ever does."""
         ...
@@ -81,7 +86,7 @@ class ClientEvents:
         self._handle = subscribe(device, CLIENT_USAGE)
         self._epoll = select.epoll()  # events come as POLLPRI, which others can't wait for
         self._epoll.register(self._handle, select.EPOLLPRI)
-        self._present, self._absent = False, 0
+        self.present, self._absent = False, 0
 
     def fileno(self) -> int:
         """Readable when an event is waiting."""
@@ -91,8 +96,8 @@ class ClientEvents:
         """What the last event said."""
         with suppress(OSError):
             for count in events(self._handle):
-                self._present = count > 0
-        return self._present
+                self.present = count > 0
+        return self.present
 
     def unsure(self) -> bool:
         """Never: an event will come."""
@@ -114,7 +119,7 @@ class ClientEvents:
             return
         self._absent = 0 if counts[-1] else self._absent + 1
         if counts[-1] or self._absent >= ABSENT:
-            self._present = counts[-1] > 0
+            self.present = counts[-1] > 0
 
     def close(self) -> None:
         """Unsubscribe."""
@@ -139,6 +144,7 @@ class Holders:
         except OSError:
             self._inotify.close()
             raise
+        self.present = False
         self._since: float | None = None
         self._looked = 0.0
 
@@ -153,7 +159,8 @@ class Holders:
         if list(self._inotify.read(timeout=0)) or now - self._looked > RESCAN:
             self._looked = now
             self._since = (self._since or now) if held_by_others(self._device) else None
-        return self._since is not None and now - self._since >= GLANCE
+        self.present = self._since is not None and now - self._since >= GLANCE
+        return self.present
 
     def unsure(self) -> bool:
         """While another process may only be listing cameras."""

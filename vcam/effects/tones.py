@@ -91,7 +91,8 @@ def toned(pixels: I420, tables: Tables) -> I420:
             np.copyto(target, plane)
         elif number == 0:
             cv2.LUT(plane, table, dst=target)
-        else:  # what the table says too, four times as quickly
-            cv2.add(plane, float(table[GREY]) - GREY, dst=target)
-            np.clip(target, LEAST, MOST, out=target)
+        else:  # what the table says too, several times as quickly
+            shift = int(table[GREY]) - GREY
+            np.clip(plane, LEAST - shift, MOST - shift, out=target)
+            np.add(target, np.uint8(shift % 256), out=target)
     return result

@@ -100,11 +100,12 @@ def remove(name: str) -> None:
 
 def local(uri: str) -> Path:
     """The file of a `file:` address, as programs hand it over when one is dropped. Raises PictureError for others."""
-    parts = urlsplit(uri)
-    path = os.fsdecode(unquote_to_bytes(parts.path))
-    if parts.scheme != "file" or parts.netloc not in ("", "localhost") or not path.startswith("/") or "\0" in path:
-        raise PictureError(f"{cleaned(uri)} is not a file of this computer; save it first, then add the file")
-    return Path(path)
+    with suppress(ValueError):  # of what is no address at all
+        parts = urlsplit(uri)
+        path = os.fsdecode(unquote_to_bytes(parts.path))
+        if parts.scheme == "file" and parts.netloc in ("", "localhost") and path.startswith("/") and "\0" not in path:
+            return Path(path)
+    raise PictureError(f"{cleaned(uri)} is not a file of this computer; save it first, then add the file")
 
 
 def thumbnail(entry: Entry) -> Path:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageChops, ImageCms, PngImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageChops, ImageCms, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
 from vcam.errors import PictureError
 
@@ -100,7 +100,7 @@ def opened(path: Path) -> Image.Image:
 
 def loaded(path: Path, file: Image.Image) -> Image.Image:
     """With its pixels; a JPEG may lack its end marker, but nothing more. Raises OSError."""
-    if file.format == "TIFF":
+    if isinstance(file, TiffImagePlugin.TiffImageFile):
         file.filename = ""  # or Pillow maps one that lies on its side into memory as if it stood upright
     try:
         file.load()

@@ -66,8 +66,8 @@ def read_offers(program: Sequence[str], parent: QObject, then: Callable[[Offers]
         process.setStandardInputFile(QProcess.nullDevice())
 
         def ended(*_: object) -> None:
-            if not isValid(process):  # the window is gone, and took it along
-                return
+            if not isValid(process):
+                return  # it was ended because the parent is gone
             found[name] = offer_of(bytes(process.readAllStandardOutput().data()))
             process.deleteLater()
             if len(found) == 2:

@@ -32,8 +32,9 @@ class Upright:
             height, width = down.shape[1], across.shape[1]
             left, top, columns, lines = (side // coarse for side in part)
             x, y = enlarged_from(left, columns, width), enlarged_from(top, lines, height)
+            # So far in the turned picture, now in the one that was delivered.
             if turn.sideways:
-                x, y = y, x
+                x, y = y, x  # the line says x, and the column says y
             x = width - 1 - x if turn.degrees in (180, 270) else x
             y = height - 1 - y if turn.degrees in (90, 180) else y
             by_x, by_y = 2 * x / (width - 1) - 1, 2 * y / (height - 1) - 1

@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from math import inf
 from pathlib import Path
 from time import monotonic
@@ -14,6 +15,7 @@ from typing import Any
 from vcam.control import profiles, server
 from vcam.control.config_file import Overrides, overridden, set_sections, set_setting, unset_setting
 from vcam.control.protocol import socket_path
+from vcam.desktop.fence import SHOWS_ROOM
 from vcam.desktop.seen import Seen
 from vcam.desktop.service_bus import serve_bus
 from vcam.devices.outputs import Output, open_outputs
@@ -134,8 +136,10 @@ class Service:
 
     # What clients ask
 
-    async def answer(self, do: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """A command of protocol.COMMANDS. Raises SettingsError."""
+    async def answer(self, do: str, arguments: dict[str, Any], fenced: bool = False) -> dict[str, Any]:
+        """A command of protocol.COMMANDS; one that is `fenced`, as those from D-Bus, uses no profile that shows the
+        room. Raises SettingsError.
+        """
         if do == "status":
             return self.status()
         if do == "metrics":
@@ -146,10 +150,11 @@ class Service:
         if do == "toggle":
             now, before = monotonic(), self._toggled
             self._toggled = now
-            await self._pause(self._state.paused if now - before < BOUNCE else not self._state.paused)
-            return {"paused": self._state.paused}
+            paused = self._state.paused if now - before < BOUNCE else not self._state.paused
+            await self._pause(paused)
+            return {"paused": paused}
         if do == "profile":
-            return await self._profile(**arguments)
+            return await self._profile(fenced, **arguments)
         if do == "set":
             return await self._set(arguments["key"], arguments["value"])
         if do == "camera":
@@ -191,9 +196,11 @@ class Service:
             note = note or f"{what} changes with the next start"
         return {"note": note} if note else {}
 
-    async def _profile(self, use: str = "", save: str = "", remove: str = "", **_: bool) -> dict[str, Any]:
+    async def _profile(
+        self, fenced: bool, use: str = "", save: str = "", remove: str = "", **_: bool
+    ) -> dict[str, Any]:
         """Use, save or remove a profile; then all there are, and the one that holds now."""
-        note = await self._use(use) if use else ""
+        note = await self._use(use, fenced) if use else ""
         now = self._state.settings
         if save:
             await self.network.on_disk(lambda: profiles.save(save, now))
@@ -202,10 +209,14 @@ class Service:
         there, current = await self.network.on_disk(lambda: (profiles.names(), profiles.current(now, use or save)))
         return {"profiles": there, "current": current} | ({"note": note} if note else {})
 
-    async def _use(self, name: str) -> str:
+    async def _use(self, name: str, fenced: bool) -> str:
         """Take over all that a profile says, here and in the file, or nothing; what there is to know about it."""
         path, overrides = config_path(), self._overrides
         profile = await self.network.on_disk(lambda: profiles.read(name))
+        # An option or a variable stands above the profile, and a look that hides the room for now would give way to it.
+        above = overridden("look.on", overrides) and load_settings(overrides).look.shows_room
+        if fenced and (above or profiles.look_of(profile).shows_room):
+            raise SettingsError(SHOWS_ROOM)
         await check_look(profiles.look_of(profile))
         await self.network.on_disk(lambda: set_sections(path, profiles.values(profile), overrides))
         tree = load_settings(overrides)
@@ -284,7 +295,7 @@ async def serve(settings: Settings, overrides: Overrides, worker: Sequence[str] 
         await service.network.begin()
         works = [service.network.watch(), follow_sleep(service.sleep, service.closed)]
         if settings.desktop.bus:
-            works.append(serve_bus(service.answer, service.seen, service.news))
+            works.append(serve_bus(partial(service.answer, fenced=True), service.seen, service.news))
         for work in works:
             stack.callback(asyncio.ensure_future(work).cancel)
         await keep(state, outputs, supervisor, service)

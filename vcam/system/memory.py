@@ -15,3 +15,10 @@ def keep_freed() -> None:
     if mallopt is not None:
         mallopt(M_MMAP_THRESHOLD, LARGEST)
         mallopt(M_TRIM_THRESHOLD, 2 * LARGEST)
+
+
+def give_back() -> None:
+    """Give the kernel what has been freed, after something large that is done seldom. Other C libraries keep it."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

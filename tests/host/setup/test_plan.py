@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.machines import BARE, BOOKWORM, DONE, FILES, NODES, OF_DESKTOP
+from tests.helpers.machines import BARE, BOOKWORM, DONE, FILES, NODES, OBS, OF_DESKTOP
 from tests.helpers.plans import lines, planned, written
 from vcam.host.facts import Node
 from vcam.host.setup.desktop import BUS_RELOAD
@@ -89,3 +89,12 @@ class TestRemoval:
     def test_cameras_from_the_options_of_another_program_stay(self):
         files = {path: text for path, text in FILES.items() if path != MODPROBE}
         assert not any("modprobe -r" in line for line in lines(removal(replace(DONE, files=files))))
+
+
+@pytest.mark.parametrize("distribution", ["debian", "fedora", "arch"])
+def test_nothing_that_a_user_can_name_is_in_what_root_does(distribution):
+    for machine in (BARE, BOOKWORM, replace(DONE, nodes=()), replace(DONE, options=(OBS,), nodes=(), files={})):
+        mine = replace(machine, distribution=(distribution,), release="41", program=("/home/$(evil)/segblur",))
+        steps = plan(mine).steps + removal(replace(mine, files=FILES)).steps
+        assert any("evil" in str(step) for step in steps if not step.root)
+        assert not any("evil" in str(step) for step in steps if step.root)
