@@ -21,7 +21,6 @@ PARTS = {
     "xdotool": "xdotool",
 }
 SIZE = 1600, 1400
-FIRST = 1000  # numbers of screens below are other people's
 # A bus with service files would start the portals of this machine.
 BUS = """\
 <!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -73,8 +72,8 @@ def screen(width: int = SIZE[0], height: int = SIZE[1]) -> Iterator[Screen]:
         here.environment = {name: value for name, value in here.environment.items() if not name.startswith("QT_")}
         try:
             size = f"{width}x{height}x24"
-            # A number of our own: one that looks for a free number may lose its socket to another that ends just then.
-            words = ("Xvfb", f":{FIRST + os.getpid()}", "-displayfd", "{}", "-nolisten", "tcp", "-screen", "0", size)
+            # Else the screen begins anew whenever its last program leaves, and whoever comes just then is refused.
+            words = ("Xvfb", "-noreset", "-displayfd", "{}", "-nolisten", "tcp", "-screen", "0", size)
             here.display = started(here, "Xvfb", *words)
             here.environment |= {"DISPLAY": f":{here.display}"}
             config = here.folder / "bus.conf"

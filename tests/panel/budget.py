@@ -58,7 +58,7 @@ def main():
     with TemporaryDirectory() as folder:
         for part in ("CONFIG_HOME", "DATA_HOME", "RUNTIME_DIR"):
             os.environ[f"XDG_{part}"] = folder
-        running = Running(IdleSettings(webcam=0.0, network=600.0), {"camera": {"device": "sample"}})
+        running = Running(IdleSettings(webcam=0.0, network=600.0), overrides={"camera": {"device": "sample"}})
         running.supervisor._command = WORKER
         with screen(*SIZE) as here, running:
             running.device.readers.leave()

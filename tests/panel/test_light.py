@@ -18,7 +18,7 @@ sys.exit(main())
 
 
 def test_the_window_loads_nothing_heavy():
-    words = [sys.executable, "-X", "importtime", "-c", "import vcam.panel.app, vcam.panel.first_run"]
+    words = [sys.executable, "-X", "importtime", "-c", "import PIL.Image, vcam.panel.app, vcam.panel.setup_page"]
     said = subprocess.run(words, capture_output=True, text=True, check=True).stderr
     loaded = {line.rpartition("|")[2].strip() for line in said.splitlines()}
     assert "PySide6.QtWidgets" in loaded

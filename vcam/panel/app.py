@@ -42,6 +42,7 @@ def run(files: Sequence[Path], hidden: bool) -> int:
     window.add_files([Path(file) for file in handover.files])
     with ended_by_signals(window.leave):
         code = application.exec()
+    window.preview.end()
     only.close()
     return code
 

@@ -13,7 +13,7 @@ from vcam.devices.choose import choose_camera, is_own, usable
 from vcam.devices.v4l2 import Device, devices
 from vcam.errors import CameraLostError
 from vcam.panel import texts
-from vcam.panel.parts import Choice, Slider, form, heading, wrap
+from vcam.panel.parts import Choice, Slider, form, heading, tell, wrap
 from vcam.panel.wishes import Wish, Wishes
 
 NODES = "/dev"
@@ -34,7 +34,7 @@ class Webcams(QObject):
 
     def look(self) -> None:
         """Tell them soon."""
-        QThreadPool.globalInstance().start(lambda: self.found.emit(devices()))
+        QThreadPool.globalInstance().start(lambda: tell(self.found, devices()))
 
 
 class Camera(QWidget):

@@ -8,7 +8,6 @@ from contextlib import ExitStack, contextmanager
 from math import ceil
 from socket import socket
 
-from PIL import Image
 from PySide6.QtCore import QObject, QSocketNotifier, Signal
 from PySide6.QtGui import QImage
 
@@ -31,6 +30,8 @@ def convert(i420: bytes, size: tuple[int, int], step: int) -> tuple[bytes, tuple
     for each pixel; and its size.
     """
     width, height = size
+    from PIL import Image  # takes a fifth of the window's start, and is not needed before the first picture
+
     half, whole, quarter = (width // 2, height // 2), width * height, width * height // 4
     y = Image.frombuffer("L", size, i420[:whole], "raw", "L", 0, 1)
     chroma = (i420[whole : whole + quarter], i420[whole + quarter :])

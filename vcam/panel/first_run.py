@@ -1,11 +1,14 @@
 """The page that sets SegBlur up stands in place of the usual one until it is done, or put off."""
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from vcam.panel.setup_offers import read_offers
-from vcam.panel.setup_page import SetupPage
 from vcam.system.program import program
+
+if TYPE_CHECKING:  # what most starts of the window don't need
+    from vcam.panel.setup_page import SetupPage
 
 
 class FirstRun(QObject):
@@ -23,10 +26,14 @@ class FirstRun(QObject):
 
     def look(self) -> None:
         """Ask whether there is something to set up, and tell it later."""
+        from vcam.panel.setup_offers import read_offers
+
         read_offers(program(), self, lambda offers: self.looked.emit(not offers.is_set_up))
 
     def show(self) -> None:
         """Show what would be done."""
+        from vcam.panel.setup_page import SetupPage
+
         if self._page is None:
             self._page = SetupPage(parent=self._pages)
             self._page.finished.connect(self._finished)

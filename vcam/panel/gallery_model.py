@@ -10,6 +10,7 @@ from PySide6.QtGui import QPixmap, QPixmapCache
 from vcam.media import gallery
 from vcam.media.gallery import Entry
 from vcam.panel import texts
+from vcam.panel.parts import tell
 from vcam.panel.tiles import IS_BUTTON, IS_VIDEO, NAME, PICTURE
 
 CACHE = 10_240  # kB of pictures in view
@@ -93,7 +94,7 @@ class GalleryModel(QAbstractListModel):
         path = self._thumbnails.get(key(entry))
         if path is None:
             self._thumbnails[key(entry)] = ""
-            self._pool.start(lambda: self.drawn.emit(key(entry), drawn(entry)))
+            self._pool.start(lambda: tell(self.drawn, key(entry), drawn(entry)))
         if not path:
             return None
         pixmap = QPixmap()

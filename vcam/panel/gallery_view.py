@@ -15,7 +15,7 @@ from vcam.media import gallery
 from vcam.media.gallery import Entry
 from vcam.panel import texts
 from vcam.panel.gallery_model import FEW, GalleryModel, name_of
-from vcam.panel.parts import heading, note, say
+from vcam.panel.parts import heading, note, say, tell
 from vcam.panel.tiles import IS_BUTTON, Tiles
 from vcam.panel.wishes import Wishes
 
@@ -39,12 +39,12 @@ class Adding(QObject):
     def _add(self, paths: Sequence[Path]) -> None:
         entries, refusals = list[Entry](), list[str]()
         for path in paths:
-            self.looking.emit(path.name)
+            tell(self.looking, path.name)
             try:
                 entries.append(gallery.add(path))
             except SegBlurError as error:
                 refusals.append(str(error))
-        self.added.emit(entries, refusals)
+        tell(self.added, entries, refusals)
 
 
 class Gallery(QWidget):

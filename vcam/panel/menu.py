@@ -1,7 +1,6 @@
 """The menu of the strip, and the keys that do the same."""
 
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QProcess, Qt
@@ -47,7 +46,7 @@ def fill(menu: QMenu, window: "Window") -> None:
     menu.aboutToShow.connect(lambda: room.setEnabled(window.known.status is not None))
     menu.addSeparator()
     entry(texts.HELP, lambda: show(window, texts.HELP_TEXT), "F1")
-    entry(texts.ABOUT, lambda: show(window, texts.ABOUT_TEXT.format(version=version("segblur"))))
+    entry(texts.ABOUT, lambda: about(window))
     menu.addSeparator()
     entry(texts.CLOSE, window.close, "Ctrl+W")
     entry(texts.QUIT, window.leave, "Ctrl+Q", None)
@@ -65,6 +64,13 @@ def show_icon(window: "Window", shown: bool) -> None:
             window.say(texts.TRAY_STAYS)
     except SegBlurError as error:
         window.say(texts.sentence(str(error)))
+
+
+def about(window: "Window") -> None:
+    """Which SegBlur this is."""
+    from importlib.metadata import version
+
+    show(window, texts.ABOUT_TEXT.format(version=version("segblur")))
 
 
 def show(window: "Window", text: str) -> None:

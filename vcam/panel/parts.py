@@ -1,12 +1,18 @@
 """Small parts that the sections of the page share."""
 
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtGui import QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QSlider, QWidget
+
+
+def tell(signal: Any, *what: Any) -> None:
+    """From another thread, to a window that may be gone meanwhile."""
+    with suppress(RuntimeError):
+        signal.emit(*what)
 
 
 def heading(text: str, parent: QWidget) -> QLabel:

@@ -234,6 +234,10 @@ class Preview(QObject):
             return False
         return not self._picture.visibleRegion().isEmpty()
 
+    def end(self) -> None:
+        """For good."""
+        self._close()
+
     def _close(self) -> None:
         self._unseen.stop()
         if self._channel.is_open:
