@@ -135,10 +135,13 @@ def node_alone(session):
         yield taken
 
 
+FEW = 10
+
+
 def nothing_left(before, after):
     assert after["rss"] <= before["rss"] + 1024
-    same = ("files", "threads", "maps")
-    assert [after[name] for name in same] == [before[name] for name in same]
+    assert (after["files"], after["threads"]) == (before["files"], before["threads"])
+    assert after["maps"] < before["maps"] + FEW  # the allocator comes and goes; a leak would be one for each reader
 
 
 def test_two_hundred_readers_leave_nothing_behind(session, tmp_path):
