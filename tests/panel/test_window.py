@@ -5,7 +5,7 @@ from PySide6.QtWidgets import QAbstractButton, QLabel, QWidget
 
 from tests.panel.looks import a_window, dress, settle
 from tests.panel.statuses import TROUBLE, status
-from vcam.panel.colours import contrast, tinted
+from vcam.panel.colours import contrast, mark_colour, tinted
 from vcam.panel.states import Known
 
 pytestmark = pytest.mark.usefixtures("application", "at_home")
@@ -50,10 +50,11 @@ def test_nothing_is_cut_and_nothing_is_beyond_the_edge(window):
 
 
 @pytest.mark.parametrize("palette", ["light", "dark"])
-def test_text_on_every_tint_is_well_read(palette, tmp_path):
+def test_text_and_shape_on_every_tint_are_seen(palette, tmp_path):
     dress(palette)
     window = a_window(tmp_path)
     for tint in ("", "green", "amber", "red"):
         text = window.palette().windowText().color()
         assert contrast(text, tinted(window.palette(), tint)) >= 4.5
+        assert contrast(mark_colour(window.palette(), tint), tinted(window.palette(), tint)) >= 3
     window.close()

@@ -6,6 +6,7 @@ from vcam.panel.states import Tint
 
 HUES = {"green": QColor(46, 160, 67), "amber": QColor(227, 140, 12), "red": QColor(218, 54, 51)}
 SHARE = 0.2  # of the hue in a tint
+SEEN = 3.0  # contrast that a shape needs, by WCAG 2.1 (1.4.11)
 
 
 def mixed(base: QColor, hue: QColor, share: float) -> QColor:
@@ -21,8 +22,12 @@ def tinted(palette: QPalette, tint: Tint) -> QColor:
 
 
 def mark_colour(palette: QPalette, tint: Tint) -> QColor:
-    """What the strip's shape is painted with: seen on its tint in light and dark."""
-    return HUES[tint] if tint else palette.color(QPalette.ColorRole.WindowText)
+    """What the strip's shape is painted with: its hue, as far towards the text's colour as it must be to be seen."""
+    text = palette.color(QPalette.ColorRole.WindowText)
+    if not tint:
+        return text
+    nearer = (mixed(HUES[tint], text, percent / 100) for percent in range(0, 101, 5))
+    return next((colour for colour in nearer if contrast(colour, tinted(palette, tint)) >= SEEN), text)
 
 
 def frame_colour(palette: QPalette) -> QColor:
