@@ -49,17 +49,18 @@ class DeconvNet(nn.Module):
         self.apply(initialise)
 
     def freeze(self, blocks: int) -> None:
-        """Keep the first `blocks` blocks on the way down from learning, and their batch norms to their own statistics,
-        also in training mode.
+        """Keep the first `blocks` blocks on the way down from learning, and all batch norms there to the statistics
+        that they start with, also in training mode: what the blocks behind know is about values of that scale.
         """
         self.frozen = blocks
         self.down[:blocks].requires_grad_(False)
         self.train(self.training)
 
     def train(self, mode: bool = True) -> "DeconvNet":
-        """As any module's, but for the blocks that are frozen."""
+        """As any module's, but for the way down where blocks of it are frozen."""
         super().train(mode)
-        self.down[: self.frozen].eval()
+        if self.frozen:
+            self.down.eval()
         return self
 
     def forward(self, x: Tensor, switches: Sequence[Tensor] = ()) -> Tensor:

@@ -51,13 +51,17 @@ class VocBatches(Dataset[tuple[Tensor, Tensor]]):
         rank: int = 0,
         world: int = 1,
         views: int = 0,
+        repeat: float = 0.0,
     ) -> None:
-        """With `views`, each picture has so many parts from which all that is drawn of it is taken."""
+        """With `views`, each picture has so many parts from which all that is drawn of it is taken; `repeat` as for
+        repeats.
+        """
         self.stage, self.size, self.anneal, self.views = stage, size, anneal, views
         self.batch, self.steps, self.seed = batch, steps, seed
         self.places = range(rank, batch, world)
         self.pictures = [picture for one, _ in sets for picture in one.pictures]
         chances = np.concatenate([np.full(len(one.pictures), weight / len(one.pictures)) for one, weight in sets])
+        chances *= repeats(np.concatenate([one.counts for one, _ in sets]), repeat)
         self.chances = chances / chances.sum()
 
     def __len__(self) -> int:
@@ -96,6 +100,16 @@ class VocBatches(Dataset[tuple[Tensor, Tensor]]):
         if rng.random() < 0.5:
             image, labels = image[:, ::-1], labels[:, ::-1]
         return jittered(image, rng), np.ascontiguousarray(labels)
+
+
+def repeats(counts: NDArray[Any], share: float) -> NDArray[Any]:
+    """How many times as often each picture is drawn, float (N,), for the pixels of each class in it, (N, classes): by
+    the rarest of its classes, the root of `share` over the share of the pictures that show it (Gupta, Dollár and
+    Girshick 2019, LVIS, repeat factor sampling); once where all are more frequent.
+    """
+    shows = counts[:, 1:] > 0
+    factors = np.sqrt(np.maximum(1.0, share / np.maximum(shows.mean(axis=0), 1e-9)))
+    return np.where(shows, factors, 1.0).max(axis=1)
 
 
 def choose_crop(
