@@ -109,7 +109,7 @@ def repeats(counts: NDArray[Any], share: float) -> NDArray[Any]:
     """
     shows = counts[:, 1:] > 0
     factors = np.sqrt(np.maximum(1.0, share / np.maximum(shows.mean(axis=0), 1e-9)))
-    return np.where(shows, factors, 1.0).max(axis=1)
+    return np.asarray(np.where(shows, factors, 1.0).max(axis=1))
 
 
 def choose_crop(

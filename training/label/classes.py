@@ -1,4 +1,4 @@
-"""Labels of VOC's classes for pictures that have none, by one network that tells them apart; void where it is unsure."""
+"""Labels of VOC's classes for pictures that have none, by one network that tells them apart; void where unsure."""
 
 import sys
 from pathlib import Path

@@ -151,9 +151,7 @@ def run_evaluate(
     return dumps(report, indent=2) if json else table(report)
 
 
-def ready(
-    weights: Path, info: WeightsInfo, size: Size, engine: str | None
-) -> tuple[Network, Segmenter]:
+def ready(weights: Path, info: WeightsInfo, size: Size, engine: str | None) -> tuple[Network, Segmenter]:
     """What tells classes apart and what finds people, of a weights file whose header says `info`; `engine` None is
     torch, where that can run it. Raises WeightsError, EngineError.
     """

@@ -58,7 +58,16 @@ def voc_task(config: TrainConfig, start: WeightsInfo | None, rank: int, world: i
         warn_about_data(sets, validation)
     weights = median_frequency(pixels_of(sets).tolist()) if config.class_weights else None
     batches = VocBatches(
-        sets, config.stage, size, config.batch, config.steps, config.seed, config.anneal, rank, world, config.views,
+        sets,
+        config.stage,
+        size,
+        config.batch,
+        config.steps,
+        config.seed,
+        config.anneal,
+        rank,
+        world,
+        config.views,
         config.repeat,
     )
     files = [path for one in (*(one for one, _ in sets), *validation.values()) for path in one.files]

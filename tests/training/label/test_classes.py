@@ -3,7 +3,6 @@
 import cv2
 import numpy as np
 import pytest
-import torch
 
 from segnet.classes import VOC_CLASSES
 from segnet.engines import openvino_works
@@ -13,8 +12,8 @@ from tests.helpers.network_files import SIDE, ByColour, write_onnx
 from tests.helpers.voc_scene import CAT, DOG, Perfect
 from training.convert.export import run_export
 from training.data.voc_data import load_voc
-from training.label.classes import label_classes, run_label_classes
 from training.errors import DataError
+from training.label.classes import label_classes, run_label_classes
 
 pytestmark = pytest.mark.skipif(not openvino_works(), reason="OpenVINO is not installed")
 
