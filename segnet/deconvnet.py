@@ -67,12 +67,15 @@ class DeconvNet(nn.Module):
         """Float (N, 3, H, W), RGB, normalised as the weights file says, H and W 224 or 32 more, any number of times
         → logits, float (N, classes, H, W). With the switches of the first blocks, `x` is what these made of it.
         """
-        x, switches = self.encode(x, len(self.down), switches)
-        x = self.fc6_deconv(self.fc7(self.fc6(x))) if self.config.fc else self.bottom(x)
-        for block, where in zip(self.up, reversed(switches), strict=True):
-            x = block(self.unpool(x, where))
-        logits: Tensor = self.score(x)
+        logits: Tensor = self.score(self.decode(*self.encode(x, len(self.down), switches), len(self.up)))
         return logits
+
+    def decode(self, x: Tensor, switches: Sequence[Tensor], blocks: int) -> Tensor:
+        """What the first `blocks` blocks on the way up make of what all those on the way down gave."""
+        x = self.fc6_deconv(self.fc7(self.fc6(x))) if self.config.fc else self.bottom(x)
+        for block, where in list(zip(self.up, reversed(switches), strict=True))[:blocks]:
+            x = block(self.unpool(x, where))
+        return x
 
     def encode(self, x: Tensor, blocks: int, switches: Sequence[Tensor] = ()) -> tuple[Tensor, list[Tensor]]:
         """What the first `blocks` blocks on the way down make of `x`, and the switches of their poolings, int64

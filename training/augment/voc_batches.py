@@ -81,12 +81,15 @@ class VocBatches(Dataset[tuple[Tensor, Tensor]]):
         far = min(1.0, step / (self.anneal * self.steps)) if self.anneal else 1.0
         return self.part(picture, far, rng)
 
-    def view(self, step: int, place: int) -> tuple[str, Pixels, Pixels]:
-        """A name, picture and labels for one place in one batch: one of the picture's views, of which the last is as
-        the stage's crops at the end of a run, the first, of several, as at their start.
-        """
+    def drawn(self, step: int, place: int) -> tuple[int, int]:
+        """Which picture is at one place in one batch, and which of its views."""
         rng = np.random.default_rng((self.seed, step, place))
-        number, view = int(rng.choice(len(self.pictures), p=self.chances)), int(rng.integers(self.views))
+        return int(rng.choice(len(self.pictures), p=self.chances)), int(rng.integers(self.views))
+
+    def view(self, number: int, view: int) -> tuple[str, Pixels, Pixels]:
+        """A name, picture and labels of one of a picture's views, of which the last is as the stage's crops at the end
+        of a run, the first, of several, as at their start.
+        """
         picture = self.pictures[number]
         far = view / (self.views - 1) if self.views > 1 else 1.0
         image, labels = self.part(picture, far, np.random.default_rng((self.seed, number, view)))

@@ -56,6 +56,12 @@ class TrainConfig(BaseModel):
     frozen: int = Field(
         0, ge=0, le=5, description="deconvnet: blocks of the encoder, from the first on, that stay as they start"
     )
+    grow: int = Field(
+        0,
+        ge=0,
+        description="deconvnet: steps that the way up learns before the run, block by block, by scores of its own at the "
+        "size that each block reaches; half of them for the first, half of the rest for the next",
+    )
     views: int = Field(
         0,
         ge=0,

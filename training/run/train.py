@@ -29,6 +29,7 @@ from training.run.checkpoint import resume, save_checkpoint
 from training.run.config import TrainConfig
 from training.run.features import Halfway
 from training.run.group import Group, join
+from training.run.grow import grow
 from training.run.journal import collapse, events, keep_rows, summary, write_row
 from training.run.person import NEW, person_task
 from training.run.task import Task
@@ -57,9 +58,11 @@ def run(config: TrainConfig, group: Group) -> Path:
     training = identity(config, task) | before
     checkpoint, best_path = config.out / "checkpoint.pt", config.out / "best.safetensors"
     start, best = resume(checkpoint, network, average, optimiser, training)
-    shared = group.share(network)
     if group.leads:
         open_folder(config, start)
+    if config.grow and not start:
+        grow(network, task, config, group.device)
+    shared = group.share(network)
 
     # Workers come from fork, which shares the pictures in memory; Ctrl-C is the main process' to handle.
     workers = config.workers if config.prepare == "workers" else 0
