@@ -59,8 +59,7 @@ class TrainConfig(BaseModel):
     grow: int = Field(
         0,
         ge=0,
-        description="deconvnet: steps that the way up learns before the run, block by block, by scores of its own at the "
-        "size that each block reaches; half of them for the first, half of the rest for the next",
+        description="deconvnet with --views: steps that the small end of the way up learns first, at its own size",
     )
     views: int = Field(
         0,

@@ -58,10 +58,7 @@ def run(config: TrainConfig, group: Group) -> Path:
     training = identity(config, task) | before
     checkpoint, best_path = config.out / "checkpoint.pt", config.out / "best.safetensors"
     start, best = resume(checkpoint, network, average, optimiser, training)
-    if group.leads:
-        open_folder(config, start)
-    if config.grow and not start:
-        grow(network, task, config, group.device)
+    begin(network, task, config, group, start)
     shared = group.share(network)
 
     # Workers come from fork, which shares the pictures in memory; Ctrl-C is the main process' to handle.
@@ -230,6 +227,14 @@ def code_hash() -> str:
     """sha256 of the code that makes the weights."""
     root = Path(__file__).parent.parent.parent
     return manifest_hash([*(root / "segnet").rglob("*.py"), *(root / "training").rglob("*.py")], root)
+
+
+def begin(network: nn.Module, task: Task, config: TrainConfig, group: Group, start: int) -> None:
+    """What comes before the first step, or the first of a run that is resumed. Raises DataError."""
+    if group.leads:
+        open_folder(config, start)
+    if config.grow and not start:
+        grow(network, task, config, group.device)
 
 
 def open_folder(config: TrainConfig, start: int) -> None:
