@@ -49,29 +49,33 @@ class DeconvNet(nn.Module):
         self.apply(initialise)
 
     def freeze(self, blocks: int) -> None:
-        """Keep the first `blocks` blocks on the way down from learning, and their batch norms to their own statistics,
-        also in training mode.
+        """Keep the first `blocks` blocks on the way down from learning, and all batch norms there to the statistics
+        that they start with, also in training mode: what the blocks behind know is about values of that scale.
         """
         self.frozen = blocks
         self.down[:blocks].requires_grad_(False)
         self.train(self.training)
 
     def train(self, mode: bool = True) -> "DeconvNet":
-        """As any module's, but for the blocks that are frozen."""
+        """As any module's, but for the way down where blocks of it are frozen."""
         super().train(mode)
-        self.down[: self.frozen].eval()
+        if self.frozen:
+            self.down.eval()
         return self
 
     def forward(self, x: Tensor, switches: Sequence[Tensor] = ()) -> Tensor:
         """Float (N, 3, H, W), RGB, normalised as the weights file says, H and W 224 or 32 more, any number of times
         → logits, float (N, classes, H, W). With the switches of the first blocks, `x` is what these made of it.
         """
-        x, switches = self.encode(x, len(self.down), switches)
-        x = self.fc6_deconv(self.fc7(self.fc6(x))) if self.config.fc else self.bottom(x)
-        for block, where in zip(self.up, reversed(switches), strict=True):
-            x = block(self.unpool(x, where))
-        logits: Tensor = self.score(x)
+        logits: Tensor = self.score(self.decode(*self.encode(x, len(self.down), switches), len(self.up)))
         return logits
+
+    def decode(self, x: Tensor, switches: Sequence[Tensor], blocks: int) -> Tensor:
+        """What the first `blocks` blocks on the way up make of what all those on the way down gave."""
+        x = self.fc6_deconv(self.fc7(self.fc6(x))) if self.config.fc else self.bottom(x)
+        for block, where in list(zip(self.up, reversed(switches), strict=True))[:blocks]:
+            x = block(self.unpool(x, where))
+        return x
 
     def encode(self, x: Tensor, blocks: int, switches: Sequence[Tensor] = ()) -> tuple[Tensor, list[Tensor]]:
         """What the first `blocks` blocks on the way down make of `x`, and the switches of their poolings, int64

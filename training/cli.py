@@ -147,21 +147,30 @@ class Split(BaseModel):
 
 
 class Label(BaseModel):
-    """Make masks for unlabelled pictures with teacher networks; pictures on which they disagree are left out."""
+    """Make masks for unlabelled pictures with teacher networks; pictures on which they disagree are left out. With one
+    that tells VOC's classes apart: labels in VOC's layout.
+    """
 
     pictures: CliPositionalArg[Path] = Field(description="folder of pictures")
-    out: CliPositionalArg[Path] = Field(description="where images/ and masks/ are made, and rooms/ without people")
+    out: CliPositionalArg[Path] = Field(
+        description="where images/ and masks/ are made, and rooms/ without people; VOC's classes: in VOC's layout"
+    )
     teachers: dict[Path, Annotated[float, Field(gt=0)]] = Field(
         min_length=1,
         description="weights of ours, or networks that OpenVINO reads, and how much each counts, as "
         '\'{"multiclass.tflite": 2, "start.safetensors": 1}\'; the first and the last must agree',
     )
     agree: float = Field(0.93, ge=0, le=1, description="least IoU of the first teacher and the last")
+    sure: float = Field(0.6, ge=0, le=1, description="VOC's classes: where none is so likely, the label is void")
 
     def cli_cmd(self) -> None:
         """Write, and say what there is."""
+        from training.label.classes import knows_classes, run_label_classes
         from training.label.label import run_label
 
+        if len(self.teachers) == 1 and knows_classes(teacher := next(iter(self.teachers))):
+            print(run_label_classes(self.pictures, self.out, teacher, self.sure))
+            return
         print(run_label(self.pictures, self.out, self.teachers, self.agree))
 
 

@@ -51,13 +51,17 @@ class VocBatches(Dataset[tuple[Tensor, Tensor]]):
         rank: int = 0,
         world: int = 1,
         views: int = 0,
+        repeat: float = 0.0,
     ) -> None:
-        """With `views`, each picture has so many parts from which all that is drawn of it is taken."""
+        """With `views`, each picture has so many parts from which all that is drawn of it is taken; `repeat` as for
+        repeats.
+        """
         self.stage, self.size, self.anneal, self.views = stage, size, anneal, views
         self.batch, self.steps, self.seed = batch, steps, seed
         self.places = range(rank, batch, world)
         self.pictures = [picture for one, _ in sets for picture in one.pictures]
         chances = np.concatenate([np.full(len(one.pictures), weight / len(one.pictures)) for one, weight in sets])
+        chances *= repeats(np.concatenate([one.counts for one, _ in sets]), repeat)
         self.chances = chances / chances.sum()
 
     def __len__(self) -> int:
@@ -77,12 +81,15 @@ class VocBatches(Dataset[tuple[Tensor, Tensor]]):
         far = min(1.0, step / (self.anneal * self.steps)) if self.anneal else 1.0
         return self.part(picture, far, rng)
 
-    def view(self, step: int, place: int) -> tuple[str, Pixels, Pixels]:
-        """A name, picture and labels for one place in one batch: one of the picture's views, of which the last is as
-        the stage's crops at the end of a run, the first, of several, as at their start.
-        """
+    def drawn(self, step: int, place: int) -> tuple[int, int]:
+        """Which picture is at one place in one batch, and which of its views."""
         rng = np.random.default_rng((self.seed, step, place))
-        number, view = int(rng.choice(len(self.pictures), p=self.chances)), int(rng.integers(self.views))
+        return int(rng.choice(len(self.pictures), p=self.chances)), int(rng.integers(self.views))
+
+    def view(self, number: int, view: int) -> tuple[str, Pixels, Pixels]:
+        """A name, picture and labels of one of a picture's views, of which the last is as the stage's crops at the end
+        of a run, the first, of several, as at their start.
+        """
         picture = self.pictures[number]
         far = view / (self.views - 1) if self.views > 1 else 1.0
         image, labels = self.part(picture, far, np.random.default_rng((self.seed, number, view)))
@@ -96,6 +103,16 @@ class VocBatches(Dataset[tuple[Tensor, Tensor]]):
         if rng.random() < 0.5:
             image, labels = image[:, ::-1], labels[:, ::-1]
         return jittered(image, rng), np.ascontiguousarray(labels)
+
+
+def repeats(counts: NDArray[Any], share: float) -> NDArray[Any]:
+    """How many times as often each picture is drawn, float (N,), for the pixels of each class in it, (N, classes): by
+    the rarest of its classes, the root of `share` over the share of the pictures that show it (Gupta, Dollár and
+    Girshick 2019, LVIS, repeat factor sampling); once where all are more frequent.
+    """
+    shows = counts[:, 1:] > 0
+    factors = np.sqrt(np.maximum(1.0, share / np.maximum(shows.mean(axis=0), 1e-9)))
+    return np.asarray(np.where(shows, factors, 1.0).max(axis=1))
 
 
 def choose_crop(

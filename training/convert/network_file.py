@@ -223,11 +223,8 @@ def whole_plane(one: Sequence[int], many: Sequence[int]) -> bool:
 
 def needed(model: Any, logits: Any) -> list[Any]:
     """The nodes that the logits are made by, each behind what it takes; arithmetic of shapes is done."""
-    _, passes = import_readers()
     if any(node.get_type_name() == "ShapeOf" for node in model.get_ops()):
-        folding = passes.Manager()
-        folding.register_pass(passes.ConstantFolding())
-        folding.run_passes(model)
+        model = folded(model)
     wanted, rest = set(), [logits.get_node()]
     while rest:
         node = rest.pop()
@@ -235,6 +232,15 @@ def needed(model: Any, logits: Any) -> list[Any]:
             wanted.add(node.get_name())
             rest += [value.get_node() for value in node.input_values()]
     return [node for node in model.get_ordered_ops() if node.get_name() in wanted]
+
+
+def folded(model: Any) -> Any:
+    """The model, changed in place, with everything calculated that depends on no picture."""
+    _, passes = import_readers()
+    folding = passes.Manager()
+    folding.register_pass(passes.ConstantFolding())
+    folding.run_passes(model)
+    return model
 
 
 def compare(

@@ -54,7 +54,12 @@ class VocSet:
 
     pictures: list[VocPicture]
     files: list[Path]
-    pixels: NDArray[Any]  # int64 (21,): how many each class has
+    counts: NDArray[Any]  # int64 (pictures, 21): how many pixels each class has
+
+    @property
+    def pixels(self) -> NDArray[Any]:
+        """How many each class has, int64 (21,)."""
+        return np.asarray(self.counts.sum(axis=0))
 
     def absent(self) -> list[str]:
         """Names of the classes without a single pixel."""
@@ -66,8 +71,7 @@ def load_voc(folder: Path) -> VocSet:
     that a bad one is found before the run and not hours into it. Raises DataError that names what is missing,
     unreadable, of another size or no VOC label.
     """
-    pictures, files, problems = [], [], []
-    pixels = np.zeros(256, np.int64)
+    pictures, files, counts, problems = [], [], [], []
     root = folder.parent
     for name in split_names(folder):
         paths = [root / "JPEGImages" / f"{name}.jpg", root / "SegmentationClass" / f"{name}.png"]
@@ -76,18 +80,19 @@ def load_voc(folder: Path) -> VocSet:
         try:
             image, labels, *instances = (path.read_bytes() for path in paths)
             picture = VocPicture(name, image, labels, instances[0] if instances else None)
-            pixels += checked(picture)
+            count = checked(picture)
         except OSError as error:
             problems.append(f"{error.filename} is missing or not readable")
         except DataError as error:
             problems.append(str(error))
         else:
             pictures.append(picture)
+            counts.append(count)
             files += paths
     if problems:
         more = f"; and {len(problems) - NAMED} more" if len(problems) > NAMED else ""
         raise DataError(f"{folder}: {'; '.join(problems[:NAMED])}{more}")
-    return VocSet(pictures, files, pixels[: len(VOC_CLASSES)])
+    return VocSet(pictures, files, np.array(counts, np.int64).reshape(-1, 256)[:, : len(VOC_CLASSES)])
 
 
 def split_names(folder: Path) -> list[str]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from segnet.engines import openvino_core
 from segnet.inference import Segmenter, load_segmenter
+from training.convert.onnx_reader import read_onnx
 from training.data.pictures import Mask, Pixels
 from training.errors import DataError
 
@@ -61,7 +62,8 @@ def load_teacher(path: Path, weight: float) -> Teacher:
     if not path.is_file():
         raise DataError(f"{path} can't teach: there is no such file")
     try:
-        model = openvino_core().read_model(path)
+        # An .onnx may name files anywhere, whose numbers OpenVINO would take; the others hold all that is theirs.
+        model = read_onnx(path.read_bytes()) if path.suffix == ".onnx" else openvino_core().read_model(path)
         size, channels = layout(model)
         network = openvino_core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     except ImportError as error:

@@ -51,25 +51,42 @@ def predict_classes(
     pass, if not the network alone.
     """
     image = picture.image()
-    height, width = image.shape[:2]
     if isinstance(network, ClassScores):
-        logits = torch.from_numpy(network(resized(image, network.size_for(width, height))))
-        return likeliest(logits[None], (height, width))
-    device, training = next(network.parameters()).device, network.training
+        return likeliest(scores_of(network, info, image))
+    training = network.training
     network.eval()
     if proposals:
-        whole = normalised(image, info).to(device)
-        scores = segment(network, whole, windows(width, height), side=info.input_sizes[0][0])[None]
+        whole = normalised(image, info).to(next(network.parameters()).device)
+        scores = segment(network, whole, windows(*image.shape[1::-1]), side=info.input_sizes[0][0])[None]
+    elif look:
+        scores = look(picture.name, brought(image, info))
     else:
-        scores = look(picture.name, brought(image, info)) if look else network(prepared(image, info).to(device))
+        scores = scores_of(network, info, image)
     network.train(training)
-    return likeliest(scores, (height, width))
+    return likeliest(enlarged(scores, image))
 
 
-def likeliest(scores: Tensor, size: tuple[int, int]) -> Pixels:
-    """Scores, float (1, classes, h, w) → the best class of each pixel, uint8 (H, W), of this height and width."""
-    if scores.shape[2:] != size:
-        scores = F.interpolate(scores.float(), size, mode="bilinear", align_corners=False)
+@torch.no_grad()
+def scores_of(network: nn.Module | ClassScores, info: WeightsInfo, image: Pixels) -> Tensor:
+    """What the network, in evaluation mode, says of a picture, uint8 (H, W, 3) RGB, in one pass: logits, float
+    (1, classes, H, W).
+    """
+    if isinstance(network, ClassScores):
+        scores = torch.from_numpy(network(resized(image, network.size_for(*image.shape[1::-1]))))[None]
+    else:
+        scores = network(prepared(image, info).to(next(network.parameters()).device))
+    return enlarged(scores, image)
+
+
+def enlarged(scores: Tensor, image: Pixels) -> Tensor:
+    """Scores, (1, classes, h, w), at the size of their picture, float (1, classes, H, W)."""
+    if scores.shape[2:] == image.shape[:2]:
+        return scores
+    return F.interpolate(scores.float(), image.shape[:2], mode="bilinear", align_corners=False)
+
+
+def likeliest(scores: Tensor) -> Pixels:
+    """Scores, float (1, classes, H, W) → the best class of each pixel, uint8 (H, W)."""
     result: Pixels = scores[0].argmax(dim=0).to(torch.uint8).cpu().numpy()
     return result
 

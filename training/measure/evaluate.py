@@ -24,6 +24,7 @@ from training.measure.sheets import write_sheets
 from training.measure.tables import CLASS, FAR_HOW, HOW, Figures, table
 
 Size = tuple[int, int]  # width, height
+Network = nn.Module | ClassScores  # what tells classes apart
 
 LIGHT = ("dark", "medium", "bright")  # thirds of a set by the person's mean luma
 
@@ -150,9 +151,7 @@ def run_evaluate(
     return dumps(report, indent=2) if json else table(report)
 
 
-def ready(
-    weights: Path, info: WeightsInfo, size: Size, engine: str | None
-) -> tuple[nn.Module | ClassScores, Segmenter]:
+def ready(weights: Path, info: WeightsInfo, size: Size, engine: str | None) -> tuple[Network, Segmenter]:
     """What tells classes apart and what finds people, of a weights file whose header says `info`; `engine` None is
     torch, where that can run it. Raises WeightsError, EngineError.
     """
@@ -162,7 +161,7 @@ def ready(
     return network, Segmenter(network, info, engine=engine or "torch", size=size)
 
 
-def of_classes(network: nn.Module | ClassScores, info: WeightsInfo, folder: Path, *, proposals: bool) -> Figures:
+def of_classes(network: Network, info: WeightsInfo, folder: Path, *, proposals: bool) -> Figures:
     """Mean IoU and the IoU of each class on a set in VOC's layout. Raises DataError."""
     report = evaluate_classes(network, info, load_voc(folder), proposals=proposals).report()
     return {key: value for key, value in report.items() if key == "miou" or key.startswith(CLASS)}

@@ -49,10 +49,17 @@ class TrainConfig(BaseModel):
         None, gt=0, le=1, description="deconvnet: share of the paper's channels on the way up; default: as --width"
     )
     vgg: Path | None = Field(
-        None, description="deconvnet: torchvision's vgg16_bn .pth or HED's weights .h5 to start the encoder from"
+        None,
+        description="deconvnet: torchvision's vgg16_bn .pth, HED's weights .h5, or an .onnx of a network made of "
+        "VGG-16, to start the encoder from",
     )
     frozen: int = Field(
         0, ge=0, le=5, description="deconvnet: blocks of the encoder, from the first on, that stay as they start"
+    )
+    grow: int = Field(
+        0,
+        ge=0,
+        description="deconvnet with --views: steps that the small end of the way up learns first, at its own size",
     )
     views: int = Field(
         0,
@@ -73,6 +80,12 @@ class TrainConfig(BaseModel):
         0.4, ge=0, le=1, description="stage whole: share of the steps in which crops widen from objects to pictures"
     )
     class_weights: bool = Field(False, description="21 classes: weigh rare ones more (median frequency)")
+    repeat: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="21 classes: draw pictures more often that show a class which fewer than this share of them show",
+    )
     steps: Positive = Field(20_000, description="batches to train on")
     batch: Positive = Field(32, description="pictures in a batch, over all processes")
     optimiser: Literal["adamw", "sgd"] = Field("adamw", description="adamw, or sgd with momentum 0.9")

@@ -5,6 +5,7 @@ as a narrow way up, and give the same for the same picture in every round.
 import hashlib
 import os
 from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,8 @@ from segnet.weights import WeightsInfo, digest
 from training.augment.voc_batches import VocBatches
 from training.data.pictures import Pixels
 from training.measure.classes import normalised
+
+IN_MEMORY = 4000  # views; at 128×128 each is 0.2 MB
 
 
 class Halfway(NamedTuple):
@@ -92,6 +95,7 @@ class FeatureBatches(Dataset[tuple[Halfway, Tensor]]):
 
     def __init__(self, source: VocBatches, store: FeatureStore) -> None:
         self.source, self.store = source, store
+        self.view = lru_cache(maxsize=IN_MEMORY)(self._view)
 
     def __len__(self) -> int:
         return len(self.source)
@@ -100,8 +104,13 @@ class FeatureBatches(Dataset[tuple[Halfway, Tensor]]):
         """What the blocks made of a batch of pictures, and labels uint8 (N, 1, H, W), 255 = void."""
         made, found = [], []
         for place in self.source.places:
-            name, image, labels = self.source.view(step, place)
-            made.append(self.store.get(name, image))
-            found.append(torch.from_numpy(labels))
+            halfway, labels = self.view(*self.source.drawn(step, place))
+            made.append(halfway)
+            found.append(labels)
         corners = [torch.cat(parts) for parts in zip(*(one.corners for one in made), strict=True)]
         return Halfway(torch.cat([one.values for one in made]), corners), torch.stack(found)[:, None]
+
+    def _view(self, number: int, view: int) -> tuple[Halfway, Tensor]:
+        """What the blocks made of one view of a picture, and its labels, uint8 (H, W)."""
+        name, image, labels = self.source.view(number, view)
+        return self.store.get(name, image), torch.from_numpy(labels)

@@ -28,6 +28,7 @@ from training.run.checkpoint import resume, save_checkpoint
 from training.run.config import TrainConfig
 from training.run.features import Halfway
 from training.run.group import Group, join
+from training.run.grow import grow
 from training.run.journal import collapse, events, keep_rows, summary, write_row
 from training.run.person import NEW, person_task
 from training.run.task import Task
@@ -56,9 +57,8 @@ def run(config: TrainConfig, group: Group) -> Path:
     training = identity(config, task) | before
     checkpoint, best_path = config.out / "checkpoint.pt", config.out / "best.safetensors"
     start, best = resume(checkpoint, network, average, optimiser, training)
+    begin(network, task, config, group, start)
     shared = group.share(network)
-    if group.leads:
-        open_folder(config, start)
 
     # Workers come from fork, which shares the pictures in memory; Ctrl-C is the main process' to handle.
     workers = config.workers if config.prepare == "workers" else 0
@@ -228,6 +228,14 @@ def code_hash() -> str:
     """sha256 of the code that makes the weights."""
     root = Path(__file__).parent.parent.parent
     return manifest_hash([*(root / "segnet").rglob("*.py"), *(root / "training").rglob("*.py")], root)
+
+
+def begin(network: nn.Module, task: Task, config: TrainConfig, group: Group, start: int) -> None:
+    """What comes before the first step, or the first of a run that is resumed. Raises DataError."""
+    if group.leads:
+        open_folder(config, start)
+    if config.grow and not start:
+        grow(network, task, config, group.device)
 
 
 def open_folder(config: TrainConfig, start: int) -> None:

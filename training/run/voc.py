@@ -19,6 +19,7 @@ from segnet.weights import IMAGENET_MEAN, IMAGENET_STD, WeightsInfo
 from training.augment.voc_batches import VocBatches
 from training.convert.hed import hed_convolutions
 from training.convert.pth import vgg16_bn_weights
+from training.convert.vgg_onnx import onnx_convolutions
 from training.data.voc_data import VocSet, load_voc
 from training.errors import DataError
 from training.measure.classes import evaluate_classes
@@ -29,6 +30,7 @@ from training.run.losses import class_loss, median_frequency
 from training.run.task import Report, Task
 
 DEFAULT_SIZE = (320, 192)  # of networks that take any
+CONVOLUTIONS = {".h5": hed_convolutions, ".onnx": onnx_convolutions}
 PRECISIONS = {"bf16": torch.bfloat16, "f32": torch.float32}
 
 
@@ -56,7 +58,17 @@ def voc_task(config: TrainConfig, start: WeightsInfo | None, rank: int, world: i
         warn_about_data(sets, validation)
     weights = median_frequency(pixels_of(sets).tolist()) if config.class_weights else None
     batches = VocBatches(
-        sets, config.stage, size, config.batch, config.steps, config.seed, config.anneal, rank, world, config.views
+        sets,
+        config.stage,
+        size,
+        config.batch,
+        config.steps,
+        config.seed,
+        config.anneal,
+        rank,
+        world,
+        config.views,
+        config.repeat,
     )
     files = [path for one in (*(one for one, _ in sets), *validation.values()) for path in one.files]
 
@@ -101,12 +113,14 @@ def pixels_of(sets: list[tuple[VocSet, float]]) -> NDArray[Any]:
 
 
 def start_from_vgg(network: nn.Module, path: Path) -> None:
-    """Give a DeconvNet the convolutions of torchvision's vgg16_bn file, or of HED's. Raises DataError."""
+    """Give a DeconvNet the convolutions of torchvision's vgg16_bn file, of HED's, or of an ONNX file. Raises
+    DataError.
+    """
     if not isinstance(network, DeconvNet):
         raise DataError("VGG-16's weights are a start for the deconvnet only")
     try:
-        if path.suffix == ".h5":
-            load_vgg16(network, hed_convolutions(path))
+        if path.suffix in CONVOLUTIONS:
+            load_vgg16(network, CONVOLUTIONS[path.suffix](path))
         else:
             load_vgg16_bn(network, vgg16_bn_weights(path))
     except Exception as error:  # noqa: BLE001 - tensors of others fail in more ways than load_vgg16_bn promises

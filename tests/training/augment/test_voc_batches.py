@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.helpers.voc_scene import CAT, DOG, PERSON, a_scene
+from tests.helpers.voc_scene import CAT, DOG, PERSON, a_scene, save_labels
 from training.augment.voc_batches import (
     VocBatches,
     choose_crop,
@@ -17,6 +17,7 @@ from training.augment.voc_batches import (
     overlap,
     proposal,
     random_part,
+    repeats,
 )
 from training.data.voc_data import load_voc
 
@@ -70,6 +71,26 @@ def test_sets_are_drawn_as_often_as_told(folder):
     images, _ = VocBatches(sets, "whole", (32, 32), 400, 1, 0)[0]
     bright = (images.float().mean(dim=(1, 2, 3)) > 170).float().mean()
     assert 0.68 < bright < 0.82
+
+
+def test_pictures_of_rare_classes_are_drawn_more_often():
+    counts = np.zeros((100, 21), np.int64)
+    counts[:, 0], counts[:60, CAT], counts[:4, DOG], counts[2:5, PERSON] = 9, 9, 9, 9
+    drawn = repeats(counts, 0.36)
+    assert np.allclose(drawn[:5], [3, 3, 12**0.5, 12**0.5, 12**0.5])  # of dogs, people: in 4 and 3 of 100 pictures
+    assert (drawn[5:] == 1).all()
+    assert (repeats(counts, 0.0) == 1).all()
+
+
+def test_a_set_is_drawn_by_how_rare_its_classes_are(folder):
+    image, labels = a_scene()
+    Image.fromarray(np.full_like(image, 255)).save(folder / "JPEGImages/c.jpg")
+    save_labels(folder / "SegmentationClass/c.png", np.where(labels == DOG, PERSON, labels))
+    one = load_voc(folder / "train")
+    assert one.counts.shape == (3, 21)
+    images, _ = VocBatches([(one, 1.0)], "whole", (32, 32), 400, 1, 0, repeat=1.0)[0]
+    bright = (images.float().mean(dim=(1, 2, 3)) > 170).float().mean()  # 1.73 of 1.73 and twice 1.22
+    assert 0.35 < bright < 0.48
 
 
 def test_crops_of_the_whole_begin_at_the_objects_and_end_at_the_picture():

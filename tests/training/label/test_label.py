@@ -7,6 +7,7 @@ import pytest
 from segnet.engines import import_openvino, openvino_works
 from segnet.weights import DEFAULT, WeightsError
 from tests.cli.test_main import segblur
+from tests.training.convert.test_network_file import outside
 from training.data.pairs import find_pairs
 from training.errors import DataError
 from training.label.label import run_label, same, seen_by_last, sharpened
@@ -135,6 +136,14 @@ def test_what_can_not_teach_is_told_in_one_sentence(tmp_path):
         assert "\n" not in str(told.value)
     with pytest.raises(WeightsError, match="there is no weights file"):
         load_teacher(tmp_path / "missing.safetensors", 1.0)
+
+
+def test_a_teacher_in_onnx_can_name_no_other_file(tmp_path, monkeypatch):
+    (tmp_path / "secret.bin").write_bytes(b"secretsecret1234")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.onnx").write_bytes(outside("secret.bin"))
+    with pytest.raises(DataError, match=r"bad\.onnx is not a network that OpenVINO reads"):
+        load_teacher(tmp_path / "bad.onnx", 1.0)
 
 
 # Masks
