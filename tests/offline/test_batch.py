@@ -270,9 +270,9 @@ def on_gpu():
 def test_streams_of_whole_frames_are_those_that_each_makes_alone(clips, tmp_path, on_gpu, monkeypatch):
     made, original = [], Frames.__call__
 
-    def count(frames, pixels, strength, goes_on, out=None):
+    def count(frames, pixels, strength, goes_on, *more):
         made.append(goes_on)
-        return original(frames, pixels, strength, goes_on, out)
+        return original(frames, pixels, strength, goes_on, *more)
 
     monkeypatch.setattr(Frames, "__call__", count)
     folders = [tmp_path / name for name in ("alone", "together")]

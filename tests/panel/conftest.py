@@ -1,6 +1,7 @@
 """Qt in the tests' own process, without a screen."""
 
 import os
+import sys
 
 import pytest
 
@@ -14,7 +15,18 @@ def application():
         patch.setenv("QT_STYLE_OVERRIDE", "Fusion")
         widgets = pytest.importorskip("PySide6.QtWidgets", reason="the window needs PySide6")
         assert "QT_QPA_PLATFORM_PLUGIN_PATH" not in os.environ
-        yield widgets.QApplication([])
+        yield widgets.QApplication.instance() or widgets.QApplication([])
+
+
+@pytest.fixture(autouse=True)
+def usual_look():
+    """The next test begins with the usual palette and font, whatever this one has set."""
+    yield
+    widgets = sys.modules.get("PySide6.QtWidgets")
+    if widgets and widgets.QApplication.instance():
+        from tests.panel.looks import dress
+
+        dress()
 
 
 @pytest.fixture

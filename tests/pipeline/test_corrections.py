@@ -231,7 +231,7 @@ def test_in_one_go_the_network_sees_the_turned_picture_whatever_its_light(sample
     assert np.array_equal(frames._find.seen[0], frames._find.seen[1])
     difference = cv2.absdiff(frames._find.seen[0], plain._find.seen[0])
     assert difference.max() <= 4  # as above, once more in what is shrunk
-    assert difference.mean() < 0.05
+    assert difference.mean() < 0.25  # and mostly none
 
 
 def test_in_one_go_a_turn_drops_the_networks_memory_and_off_again_nothing_is_left_of_it(sample):

@@ -116,7 +116,16 @@ def test_between_the_picture_and_the_turned_one_is_a_placeholder_however_quick_t
 
 def test_whatever_decides_what_may_be_seen_is_part_of_the_barrier():
     """Every setting, but those that change how fast or where the same is done."""
-    other = {"output", "idle", "network.weights", "network.engine", "network.device", "network.size", "network.threads"}
+    other = {
+        "output",
+        "idle",
+        "desktop",
+        "network.weights",
+        "network.engine",
+        "network.device",
+        "network.size",
+        "network.threads",
+    }
     same = Settings()
     for section, name, field in fields():
         if section in other or f"{section}.{name}" in other:
