@@ -23,8 +23,8 @@ UNREADABLE = (
 )
 BROKEN_OFF = "SegBlur's setup ended in the middle. It continues from there when you try again."
 
-SHOW_COMMANDS = "Show the commands"
-SHOW_MESSAGES = "Show the messages"
+SHOW_COMMANDS = "Commands"
+SHOW_MESSAGES = "Messages"
 NOT_NOW = "Not now"
 SET_UP = "Set up"
 TRY_AGAIN = "Try again"
