@@ -49,7 +49,7 @@ TRAINING = {
     "augment": {"data"},
     "measure": {"data"},
     "convert": set(),
-    "label": {"data"},
+    "label": {"data", "measure", "convert"},
     "run": {"data", "augment", "measure", "convert"},
 }
 
