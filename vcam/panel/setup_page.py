@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWi
 from vcam.panel import setup_texts as texts
 from vcam.panel.setup_offers import Offer, Offers, read_offers
 from vcam.panel.setup_parts import Buttons, Choices, Folded, StepList, wrapped
+from vcam.panel.texts import sentence as as_sentence
 from vcam.system.program import program as this_program
 
 WIDEST = 720  # pixels
@@ -153,14 +154,14 @@ class SetupPage(QWidget):
         """Show the way that is chosen."""
         offer = self._chosen()
         self._steps.set_steps([step.why for step in offer.steps])
-        self._remarks.setText("\n\n".join(map(texts.sentence, offer.remarks)))
+        self._remarks.setText("\n\n".join(map(as_sentence, offer.remarks)))
         self._commands.set_text(listing(offer))
         if offer.error:
-            self._show("refused", texts.sentence(offer.error))
+            self._show("refused", as_sentence(offer.error))
         elif not offer.steps:
             self._show("done", texts.DONE)
         elif offer.terminal:
-            self._show("terminal", texts.TERMINAL.format(reason=texts.sentence(offer.terminal).rstrip(".")))
+            self._show("terminal", texts.TERMINAL.format(reason=as_sentence(offer.terminal).rstrip(".")))
         else:
             self._show("offer")
 
@@ -234,14 +235,14 @@ class SetupPage(QWidget):
         if self._current >= 0:
             self._steps.mark(self._current, "failed")  # also where it could not say so, because it was killed
         self._messages.set_text("\n".join(self._lines))
-        self._show("failed", texts.sentence(self._error) if self._error else texts.BROKEN_OFF)
+        self._show("failed", as_sentence(self._error) if self._error else texts.BROKEN_OFF)
 
 
 def listing(offer: Offer) -> str:
     """The commands of a way and the files that it writes, for one who wants to see them."""
     blocks = []
     for step in offer.steps:
-        lines = [f"# {texts.sentence(step.why)}{' (as root)' if step.root else ''}"]
+        lines = [f"# {as_sentence(step.why)}{' (as root)' if step.root else ''}"]
         files = [f"\n{path}:\n{text.rstrip()}" for path, text in step.files]
         blocks.append("\n".join([*lines, *step.commands, *files]))
     return "\n\n".join(blocks)

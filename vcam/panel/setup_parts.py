@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from vcam.panel import setup_texts as texts
+from vcam.panel.texts import sentence as as_sentence
 
 LINES = 9  # of a folded text that are seen at once
 
@@ -102,7 +103,7 @@ class StepList(QWidget):
                 self._grid.removeWidget(label)
                 label.hide()
                 label.deleteLater()
-        self._rows = [(QLabel(), wrapped(texts.sentence(why))) for why in whys]
+        self._rows = [(QLabel(), wrapped(as_sentence(why))) for why in whys]
         for number, (shape, why) in enumerate(self._rows):
             self._grid.addWidget(shape, number, 0, Qt.AlignmentFlag.AlignTop)
             self._grid.addWidget(why, number, 1)
@@ -112,7 +113,7 @@ class StepList(QWidget):
         """Show the state of a step, counted from 0: todo, running, done or failed; and what it is, if that is new."""
         shape, why = self._rows[number]
         if sentence:
-            why.setText(texts.sentence(sentence))
+            why.setText(as_sentence(sentence))
         shape.setText(texts.SHAPES[state])
         shape.setAccessibleName(texts.STATES[state])
         why.setAccessibleDescription(texts.STATES[state])

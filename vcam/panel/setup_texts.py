@@ -36,9 +36,3 @@ CONTINUE = "Continue"
 # What stands before a step, and what a screen reader says for it.
 SHAPES = {"todo": "○", "running": "◌", "done": "✓", "failed": "✗"}
 STATES = {"todo": "to do", "running": "under way", "done": "done", "failed": "failed"}
-
-
-def sentence(text: str) -> str:
-    """The text with a capital first letter, and with a full stop where it has none."""
-    end = "" if not text or text.endswith((".", "!", "?", ":")) else "."
-    return f"{text[:1].upper()}{text[1:]}{end}"
