@@ -98,13 +98,29 @@ def test_each_answer_costs_its_client_a_pause(path, monkeypatch):
         pauses.append(seconds)
         await sleep(seconds)
 
+    monkeypatch.setattr(server, "PAUSE", 0.2)
     monkeypatch.setattr(server.asyncio, "sleep", noted)
     with Service(path), Caller(path) as caller:
         caller.ask("pause")
         caller.ask("nonsense")
         caller.ask("watch")
         caller.ask("pause")
-    assert pauses[:4] == [server.PAUSE] * 4
+        caller.ask("pause")
+    first, *others = pauses[:5]
+    assert first <= 0
+    assert all(0.1 < pause <= 0.2 for pause in others)
+
+
+def test_clients_that_have_left_take_nobodys_place(path, monkeypatch):
+    monkeypatch.setattr(server, "PAUSE", PATIENCE)
+    with Service(path), Caller(path) as caller:
+        assert caller.ask("pause")["ok"]
+        for _ in range(3 * server.MOST_CLIENTS):
+            with Caller(path) as other:
+                assert other.ask("pause")["ok"]
+        caller.link.setblocking(False)
+        with pytest.raises(BlockingIOError):  # nobody has told it to go
+            caller.link.recv(1)
 
 
 def room():

@@ -5,7 +5,7 @@ from PySide6.QtCore import QObject
 
 from tests.helpers.running import Running, at_home, file  # noqa: F401 - a fixture
 from tests.panel.looks import spin
-from vcam.control import client
+from vcam.control import client, server
 from vcam.panel.wishes import Wish, Wishes, setting
 
 pytestmark = pytest.mark.usefixtures("application")
@@ -70,6 +70,29 @@ def test_a_picture_that_is_looked_at_holds_up_no_other_section(wishes):
     assert wishes.is_busy("framing")
     spin(lambda: not wishes.pending, "both answers")
     assert client.ask("status")["settings"]["framing"]["zoom"] == 1.7
+
+
+def test_a_chain_goes_on_where_other_clients_took_its_place_between_two_wishes(wishes, monkeypatch):
+    monkeypatch.setattr(server, "PAUSE", 0.5)  # in which the other clients come
+    wishes.set(("look.effect", "grey"), ("look.blur", 0.5))
+    spin(lambda: look()["effect"] == "grey", "the first is done")
+    others = [client.connect(client.PATIENCE) for _ in range(2 * server.MOST_CLIENTS)]
+    spin(lambda: not wishes.pending, "the status that follows")
+    for other in others:
+        other.close()
+    assert look()["blur"] == 0.5
+    assert wishes.told == []
+
+
+def test_where_all_places_stay_taken_it_is_told(wishes, monkeypatch):
+    monkeypatch.setattr(server, "MOST_CLIENTS", 0)
+    wishes.set(("look.effect", "grey"))
+    spin(lambda: wishes.told and not wishes.pending, "the refusal")
+    assert wishes.told == [("look", "0 clients are being served; try again when some have left")]
+    monkeypatch.setattr(server, "MOST_CLIENTS", 32)
+    wishes.set(("look.effect", "dim"))
+    spin(lambda: not wishes.pending, "the next")
+    assert look()["effect"] == "dim"
 
 
 def test_where_the_service_ends_nothing_stays_asked_for(wishes, service):

@@ -33,6 +33,10 @@ class ForeignError(SegBlurError):
         super().__init__("the service is of another version; restart it with: systemctl --user restart segblur")
 
 
+class FullError(SegBlurError):
+    """The service serves others first; what was asked is not done."""
+
+
 def ask(do: str, *, timeout: float = PATIENCE, **arguments: Any) -> dict[str, Any]:
     """What the service answers to a command of `protocol.COMMANDS`. Raises StoppedError where there is none, and
     SegBlurError with its reason where it refuses, or does not answer within `timeout` seconds.
@@ -141,7 +145,7 @@ def understood(line: bytes) -> dict[str, Any]:
     if answer.get("code") == "version":
         raise ForeignError
     if answer.get("ok") is not True:
-        raise SegBlurError(str(answer.get("error")))
+        raise (FullError if answer.get("code") == "full" else SegBlurError)(str(answer.get("error")))
     return answer
 
 

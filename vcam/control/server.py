@@ -44,6 +44,7 @@ class Client:
     since: float
     idle: bool = True
     leaving: bool = False
+    ready: float = 0.0  # when its next request may be answered
     reader: asyncio.StreamReader = field(init=False)
     writer: asyncio.StreamWriter = field(init=False)
 
@@ -128,6 +129,7 @@ async def attend(client: Client, answer: Answer, watch: Watch, preview: Preview)
 
 async def converse(client: Client, line: bytes, answer: Answer, watch: Watch, preview: Preview) -> bytes:
     """Answer one request; returns the client's next line, empty where it disconnects. Raises OSError."""
+    await asyncio.sleep(client.ready - asyncio.get_running_loop().time())
     try:
         request = parse(line)
     except BadRequestError as error:
@@ -156,7 +158,7 @@ async def share(client: Client, request: Request, preview: Preview) -> bytes:
         with preview(hang_up) as (facts, files):
             # Nothing waits to be sent before it: `send` lets all of a line be taken.
             socket.send_fds(client.link, [success({"preview": facts}, request.number)], files)
-            await asyncio.sleep(PAUSE)
+            client.ready = asyncio.get_running_loop().time() + PAUSE
             return await receive_line(client)
     except SegBlurError as error:
         await send(client, refusal(str(error), "refused", request.number))
@@ -192,7 +194,7 @@ async def send(client: Client, line: bytes, idle: bool = True) -> None:
     async with asyncio.timeout(PATIENCE):
         await client.writer.drain()
     client.since, client.idle = asyncio.get_running_loop().time(), idle
-    await asyncio.sleep(PAUSE)
+    client.ready = client.since + PAUSE  # it is listened to meanwhile: who asks or leaves is not idle
 
 
 def make_room(clients: Iterable[Client]) -> bool:

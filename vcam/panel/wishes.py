@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from vcam.control.client import StoppedError
+from vcam.control.client import FullError, StoppedError
 from vcam.errors import SegBlurError
 from vcam.panel.link import Connection
 
@@ -40,6 +40,7 @@ class Lane(QObject):
         self._waiting: deque[tuple[Wish, ...]] = deque()
         self._asked: tuple[Wish, ...] = ()  # the first of them is under way
         self._confirmed: dict[str, Any] = {}  # done, but no status says so yet
+        self._is_second_try = False
         self._pace = QTimer(self, singleShot=True, interval=PACE)
         self._pace.timeout.connect(self._next)
 
@@ -68,19 +69,25 @@ class Lane(QObject):
         self._waiting.clear()
         self._asked, self._confirmed = (), {}
         self._pace.stop()
+        self._hang_up()
+        self.changed.emit()
+
+    def _hang_up(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-        self.changed.emit()
 
     def _next(self) -> None:
         if self._waiting:
             self._asked = self._waiting.popleft()
             self._ask()
-        elif self._connection is not None:
-            self._connection.post("status")
+        else:
+            self._post(Wish("status"))
 
     def _ask(self) -> None:
+        self._post(self._asked[0])
+
+    def _post(self, wish: Wish) -> None:
         if self._connection is None:
             try:
                 self._connection = Connection(self)
@@ -90,9 +97,10 @@ class Lane(QObject):
             self._connection.answered.connect(self._done)
             self._connection.refused.connect(self._no)
             self._connection.ended.connect(self._ended)
-        self._connection.post(self._asked[0].do, **self._asked[0].arguments)
+        self._connection.post(wish.do, **wish.arguments)
 
     def _done(self, answer: dict[str, Any]) -> None:
+        self._is_second_try = False
         if not self._asked:
             self._settled(answer)
             return
@@ -110,13 +118,20 @@ class Lane(QObject):
             self._next()
             return
         self._confirmed = {}
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._hang_up()
         self.status.emit(status)
         self.changed.emit()
 
     def _no(self, error: SegBlurError) -> None:
+        if isinstance(error, FullError):  # it has closed the connection, which is idle between two wishes
+            self._hang_up()
+            if not self._is_second_try:
+                self._is_second_try = True
+                if self._asked:
+                    self._waiting.appendleft(self._asked)
+                    self._asked = ()
+                self._pace.start()
+                return
         self._asked = ()
         self.refused.emit(str(error))
         self.changed.emit()
