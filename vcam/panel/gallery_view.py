@@ -17,7 +17,7 @@ from vcam.panel import texts
 from vcam.panel.gallery_model import FEW, GalleryModel, name_of
 from vcam.panel.parts import heading, note, say, tell
 from vcam.panel.tiles import IS_BUTTON, Tiles
-from vcam.panel.wishes import Wishes
+from vcam.panel.wishes import Wishes, background
 
 SAID = 10_000  # milliseconds for which a line stays
 
@@ -166,10 +166,7 @@ class Gallery(QWidget):
             self._show(entry)
 
     def _show(self, entry: Entry) -> None:
-        changes: list[tuple[str, Any]] = [(f"look.{entry.kind}", str(entry.path))]
-        if self._settings.get("look.effect") != entry.kind:
-            changes.append(("look.effect", entry.kind))
-        self._wishes.set(*changes)
+        self._wishes.want("look", background(entry.kind, str(entry.path)))
 
     def _pressed(self, index: QModelIndex) -> None:
         if index.data(IS_BUTTON):
