@@ -83,8 +83,8 @@ class Flaws:
         if self.lost or (self.missing > 1 and skipped):
             number = max(len(self.lost), min(self.missing, skipped))
             said.append(f"is damaged: {number} {'frame is' if number == 1 else 'frames are'} lost or faulty {when}")
-        elif constant and skipped > 1 and self.gaps <= FEW * self.number:
-            said.append(f"lacks {skipped} frames {when}")
+        elif constant and skipped and self.gaps <= FEW * self.number:
+            said.append(f"lacks {skipped} {'frame' if skipped == 1 else 'frames'} {when}")
         if joints:
             more = ", …" if len(joints) > SAID else ""
             said.append(f"has times that begin anew at {', '.join(f'{at:.1f}' for at in joints[:SAID])}{more} s")
