@@ -273,12 +273,7 @@ def test_it_ends_without_a_complaint(bus, how):
     asyncio.run(scene())
 
 
-def test_a_click_opens_the_window_which_may_come_to_the_front(bus, monkeypatch, tmp_path):
-    out = tmp_path / "token"
-    monkeypatch.setattr(
-        launch, "COMMAND", ("sh", "-c", f'echo "$XDG_ACTIVATION_TOKEN" > {out}.new && mv {out}.new {out}')
-    )
-
+def test_a_click_opens_the_window_which_may_come_to_the_front(bus, token):
     async def scene():
         async with stand_in(Watcher()) as watcher, connection() as client:
             task = asyncio.ensure_future(tray.show_icon())
@@ -286,14 +281,14 @@ def test_a_click_opens_the_window_which_may_come_to_the_front(bus, monkeypatch, 
             item = Item(client, watcher.items[0])
             await call(client, item.icon, "ProvideXdgActivationToken", "s", ["token-1"])
             await call(client, item.icon, "Activate", "ii", [0, 0])
-            await until(out.exists)
+            await until(token.exists)
             await until(lambda: not launch._windows)
             await item.click(texts.QUIT)
             await task
             await asyncio.sleep(0.01)
 
     asyncio.run(scene())
-    assert out.read_text() == "token-1\n"
+    assert token.read_text() == "token-1\n"
 
 
 def test_the_icon_loads_neither_settings_nor_pictures():

@@ -136,10 +136,10 @@ class VideoFile:
         """A sentence on what was wrong with the frames read last; "" where all was well."""
         stream = self.stream
         constant = stream.average_rate == stream.base_rate
-        said = self._flaws.sentences(
+        sentences = self._flaws.sentences(
             self.length, bool(stream.frames), bool(stream.duration), constant, self._clock.joints
         )
-        return f"{self.path} {'; it '.join(said)}" if said else ""
+        return f"{self.path} {'; it '.join(sentences)}" if sentences else ""
 
     def close(self) -> None:
         """Close the file."""
@@ -182,7 +182,7 @@ def to_i420(frame: VideoFrame, size: tuple[int, int]) -> I420:
 def orientation(frame: VideoFrame, rotate: int = 0, mirrored: bool = False) -> tuple[bool, bool, bool]:
     """Whether the frame has to be mirrored left to right and top to bottom, after its rows were made columns, by the
     display matrix, and to be turned by `rotate` degrees: telephones film lying down, or mirrored, and note it.
-    `mirrored` is what `is_mirrored` said.
+    `mirrored` is the answer of `is_mirrored`.
     """
     try:
         across, down, sideways = as_noted(frame)

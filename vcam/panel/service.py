@@ -32,9 +32,9 @@ def call(parent: QObject, words: Sequence[str], done: Done) -> None:
     process = new_process(parent)
 
     def ended(code: int, how: QProcess.ExitStatus) -> None:
-        said = bytes(process.readAllStandardOutput().data()).decode(errors="replace")
+        output = bytes(process.readAllStandardOutput().data()).decode(errors="replace")
         process.deleteLater()
-        done(code if how == QProcess.ExitStatus.NormalExit else 127, said)
+        done(code if how == QProcess.ExitStatus.NormalExit else 127, output)
 
     def failed(error: QProcess.ProcessError) -> None:
         if error == QProcess.ProcessError.FailedToStart:  # the others end it, too

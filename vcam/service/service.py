@@ -125,7 +125,7 @@ class Service:
         now = {name: getattr(wanted, name) for name in ("look", "framing", "picture", "camera", "idle")}
         self._state.settings = self._state.settings.model_copy(update=now | {"desktop": wanted.desktop})
         self.network.tell(now)
-        self.network.start(self.network.try_quietly(wanted.network))
+        self.network.start(self.network.change_or_log(wanted.network))
 
     async def _settled(self) -> None:
         """Until nothing is shown any more that was made by settings before the newest."""
