@@ -128,6 +128,7 @@ WRONG = [
     ("SetEffect", "sa{sv}", ["blur", {"blur": Variant("d", 7.0)}], ARGUMENT),
     ("SetEffect", "sa{sv}", ["blur", {"blur": Variant("d", math.nan)}], ARGUMENT),
     ("SetEffect", "sa{sv}", ["picture", {"picture": Variant("s", "beach.jpg")}], ARGUMENT),
+    ("SetEffect", "sa{sv}", ["blur", {"keep": Variant("b", True)}], REFUSED),
     ("Set", "sv", ["look.blur", Variant("ay", b"0.7")], ARGUMENT),
     ("Set", "sv", ["look.blur", Variant("a{ss}", {"a": "b"})], ARGUMENT),
     ("Set", "sv", ["look.blur", Variant("v", Variant("d", 0.7))], ARGUMENT),
