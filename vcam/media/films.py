@@ -202,7 +202,7 @@ def is_mirrored(frame: VideoFrame, packet: Packet) -> bool:
         try:
             with Image.open(io.BytesIO(bytes(packet))) as image:
                 return turn_of(image) in MIRRORS
-        except OSError:  # not one of Pillow's formats
+        except Exception:  # noqa: BLE001 - of what is none of its formats, or broken, Pillow raises whatever it likes
             return False
     return False
 
