@@ -46,15 +46,15 @@ def kept(classes: tuple[str, ...], keep: Sequence[str]) -> tuple[int, ...]:
         raise ClassError("the background can't be kept: it is what the blur is for")
     missing = list(dict.fromkeys(name for name in keep if name not in classes))
     known = [name for name in classes if name != BACKGROUND]
-    knows = f"these weights know only {said(known)}"
+    knows = f"these weights know only {listed(known)}"
     if strange := [name for name in missing if name not in VOC_CLASSES]:
-        raise ClassError(f"{knows}; nothing is known of {said(strange)}")
+        raise ClassError(f"{knows}; nothing is known of {listed(strange)}")
     if missing:
         verb = "needs" if len(missing) == 1 else "need"
-        raise ClassError(f"{knows}; {said(missing)} {verb} ones trained on VOC's classes")
+        raise ClassError(f"{knows}; {listed(missing)} {verb} ones trained on VOC's classes")
     return tuple(sorted({classes.index(name) for name in keep}))
 
 
-def said(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
     """The names as a sentence has them: a, b and c."""
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)

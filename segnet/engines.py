@@ -25,6 +25,7 @@ Array = NDArray[Any]
 Engine = Callable[[Array, Array], Array]
 MakeGraph = Callable[[], Any]  # → openvino.Model for pictures of any size, new each time
 
+USING_GPU = "using the NVIDIA GPU of this machine"
 OPENVINO_DEVICES = {"cpu": "CPU", "intel-gpu": "GPU", "npu": "NPU"}  # ours → OpenVINO's
 
 
@@ -68,7 +69,7 @@ def missing_cuda_torch() -> str:
     """Where there is an NVIDIA GPU and no torch that could use it, a sentence with the command that installs it; ""
     otherwise. Imports torch where there is a GPU.
     """
-    return lacking("using the NVIDIA GPU of this machine", "cuda") if driver_finds_gpu() else ""
+    return lacking(USING_GPU, "cuda") if driver_finds_gpu() else ""
 
 
 def driver_finds_gpu() -> bool:

@@ -170,8 +170,8 @@ def graph(path: Path, content: Bytes) -> Any:
         numbers = import_openvino().Tensor(np.ascontiguousarray(content[end:]), shared_memory=False)
         return openvino_core().read_model(content[8:end].tobytes().decode(), numbers)
     except Exception as error:  # noqa: BLE001 - whatever its readers raise
-        said = " ".join(str(error).split())
-        raise EngineError(f"OpenVINO can't read what was made of {path} ({said}); {REMEDY}") from None
+        reason = " ".join(str(error).split())
+        raise EngineError(f"OpenVINO can't read what was made of {path} ({reason}); {REMEDY}") from None
 
 
 def by_child(path: Path, sha256: str, keep: Sequence[str]) -> Bytes:
@@ -216,12 +216,12 @@ def main() -> int:
     if os.getppid() != int(parent):
         return 1  # it died before that
     os.nice(int(nice))
-    said = os.dup(1)
+    output = os.dup(1)
     os.dup2(2, 1)  # whatever libraries print is not what we say
     try:
         write_all(int(descriptor), serialized(make(Path(path), sha256, keep)))
     except tuple(TROUBLE.values()) as error:
-        write_all(said, str(error).encode(errors="replace"))
+        write_all(output, str(error).encode(errors="replace"))
         return next(code for code, kind in TROUBLE.items() if isinstance(error, kind))
     return 0
 

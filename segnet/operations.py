@@ -106,7 +106,7 @@ def from_picture(tensors: Tensors, info: WeightsInfo, size: tuple[int, int]) -> 
     small = logits_of(info.config, tensors, ops.divide(ops.subtract(x, shift), scale))
     shape = shape_of(small)
     if len(shape) != 4 or shape[:2] != (1, len(info.classes)):
-        raise WeightsError(f"it gives {said(shape)} numbers, which are not logits of {len(info.classes)} classes")
+        raise WeightsError(f"it gives {shape_text(shape)} numbers, which are not logits of {len(info.classes)} classes")
     how = {"coordinate_transformation_mode": "align_corners" if info.config.corners else "half_pixel"}
     sides = np.array([height, width])
     return picture, ops.interpolate(small, sides, "linear_onnx", "sizes", axes=np.array([2, 3]), **how)
@@ -184,6 +184,6 @@ def shape_of(node: Node) -> tuple[int, ...]:
     return tuple(node.output(0).get_shape())
 
 
-def said(shape: Sequence[int]) -> str:
+def shape_text(shape: Sequence[int]) -> str:
     """A shape in words."""
     return "×".join(map(str, shape))

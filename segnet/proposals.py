@@ -77,8 +77,8 @@ def loudest(scores: Tensor, crop: Tensor, box: Box) -> None:
     rows = slice(max(0, box.top), min(height, box.bottom))
     columns = slice(max(0, box.left), min(width, box.right))
     here = scores[:, rows, columns]
-    said = sized[:, rows.start - box.top : rows.stop - box.top, columns.start - box.left : columns.stop - box.left]
-    torch.maximum(here, said, out=here)
+    part = sized[:, rows.start - box.top : rows.stop - box.top, columns.start - box.left : columns.stop - box.left]
+    torch.maximum(here, part, out=here)
 
 
 @torch.inference_mode()

@@ -249,7 +249,7 @@ def compare(path: Path, expected: Shapes, found: Shapes) -> None:
     if found == expected:
         return
     wrong = min(name for name in {*found, *expected} if found.get(name) != expected.get(name))
-    has, wants = (said(tensors.get(wrong)) for tensors in (found, expected))
+    has, wants = (type_and_shape(tensors.get(wrong)) for tensors in (found, expected))
     raise WeightsError(
         f"the tensors in {path} are not those of the network that its header describes: "
         f"for {wrong!r:.80} it has {has}, the network {wants}; {REMEDY}"
@@ -262,7 +262,7 @@ def kind(tensor: "Tensor") -> tuple[str, tuple[int, ...]]:
     return TYPES.get(name, name), tuple(tensor.shape)
 
 
-def said(tensor: tuple[str, tuple[int, ...]] | None) -> str:
+def type_and_shape(tensor: tuple[str, tuple[int, ...]] | None) -> str:
     """Type and shape in words."""
     return "none" if tensor is None else f"{tensor[0]} {'×'.join(map(str, tensor[1])) or 'scalar'}"
 

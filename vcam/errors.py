@@ -44,8 +44,9 @@ def sentence(error: "ValidationError", path: Path | None) -> str:
     if first["type"] == "extra_forbidden":
         sources = f"the command line, the environment or {path or 'a file'}"
         return one_line(f"{key} is not a setting (from {sources}); see segblur run --help")
-    reason = first["msg"].removeprefix("Value error, ")
-    return one_line(f"{key} can't be {first['input']!r}: {reason[0].lower()}{reason[1:]}")
+    reason, given = first["msg"].removeprefix("Value error, "), first["input"]
+    shown = str(given).lower() if isinstance(given, bool) else repr(given)
+    return one_line(f"{key} can't be {shown}: {reason[0].lower()}{reason[1:]}")
 
 
 def one_line(text: str) -> str:

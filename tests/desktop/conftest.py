@@ -3,6 +3,7 @@
 import pytest
 
 from tests.helpers.session_bus import daemon
+from vcam.desktop import launch
 
 
 @pytest.fixture
@@ -11,3 +12,12 @@ def bus(monkeypatch):
         monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", one.address)
         monkeypatch.delenv("INVOCATION_ID", raising=False)
         yield one
+
+
+@pytest.fixture
+def token(monkeypatch, tmp_path):
+    """The file in which a program that is started as the window leaves its activation token."""
+    path = tmp_path / "token"
+    script = f'echo "$XDG_ACTIVATION_TOKEN" > {path}.new && mv {path}.new {path}'
+    monkeypatch.setattr(launch, "COMMAND", ("sh", "-c", script))
+    return path

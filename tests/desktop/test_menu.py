@@ -3,6 +3,7 @@
 import pytest
 
 from tests.helpers.desk import IDLE, LIVE
+from vcam.control import wording
 from vcam.desktop import texts
 from vcam.desktop.menu import NEWEST, Library, Picture, as_properties, flat, following, menu
 
@@ -20,7 +21,7 @@ def test_without_a_service_there_is_only_a_start():
 
 def test_the_menu_is_the_status():
     entries = flat(menu(LIVE._replace(paused=True, state="paused", effect="dim")))
-    assert entries["sentence"].label == texts.PAUSED
+    assert entries["sentence"].label == wording.PAUSED
     assert not entries["sentence"].enabled
     assert entries["pause"].on
     assert [key for key, entry in entries.items() if entry.kind == "radio" and entry.on] == ["effect dim"]
@@ -33,7 +34,7 @@ def test_a_room_that_is_shown_can_be_hidden_and_no_entry_shows_it():
         entries = flat(menu(seen, Library(PICTURES, ("home",))))
         assert ("hide" in entries) == seen.room_shown
         assert not {"effect off", "effect room", "effect transparent"} & entries.keys()
-    assert flat(menu(seen))["sentence"].label == texts.ROOM
+    assert flat(menu(seen))["sentence"].label == wording.ROOM
 
 
 def test_of_a_large_gallery_the_newest_are_there_and_the_chosen_one_is_marked():
@@ -70,17 +71,17 @@ def test_the_next_background_comes_after_the_chosen_one_and_the_first_after_the_
 
 
 STATES = [
-    (None, "stopped", texts.STOPPED),
-    (IDLE, "idle", texts.IDLE),
-    (IDLE._replace(webcam="C920"), "idle", texts.LINGERING),
-    (IDLE._replace(state="asleep"), "idle", texts.ASLEEP),
-    (IDLE._replace(state="starting", watched=True), "live", texts.STARTING),
+    (None, "stopped", wording.STOPPED),
+    (IDLE, "idle", wording.IDLE),
+    (IDLE._replace(webcam="C920"), "idle", wording.LINGERING),
+    (IDLE._replace(state="asleep"), "idle", wording.ASLEEP),
+    (IDLE._replace(state="starting", watched=True), "live", wording.STARTING),
     (IDLE._replace(state="live", previews=1, webcam="C920"), "live", texts.LIVE_HERE),
-    (LIVE, "live", texts.LIVE),
-    (LIVE._replace(previews=1), "live", texts.LIVE),
-    (LIVE._replace(state="paused", paused=True), "paused", texts.PAUSED),
+    (LIVE, "live", wording.LIVE),
+    (LIVE._replace(previews=1), "live", wording.LIVE),
+    (LIVE._replace(state="paused", paused=True), "paused", wording.PAUSED),
     (LIVE._replace(state="trouble", sentence="there is no webcam"), "trouble", "there is no webcam"),
-    (LIVE._replace(state="paused", effect="room", room_shown=True), "trouble", texts.ROOM),
+    (LIVE._replace(state="paused", effect="room", room_shown=True), "trouble", wording.ROOM),
 ]
 
 

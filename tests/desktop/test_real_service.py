@@ -15,8 +15,7 @@ from tests.helpers.desk import owned
 from tests.helpers.keepers import PATIENCE
 from tests.helpers.running import Running, at_home, file  # noqa: F401 - a fixture
 from tests.helpers.session_bus import SERVICE, Program, connection, flood, told, window
-from vcam.control import client
-from vcam.desktop import texts
+from vcam.control import client, wording
 from vcam.desktop.bus import PROPERTIES, call
 from vcam.desktop.menu import NEWEST
 from vcam.names import BUS
@@ -213,7 +212,7 @@ def test_the_icon_shows_the_real_service_until_that_is_killed(bus, tmp_path, mon
                 await seen(item.bus, Paused=True)
                 await item.until_on("Pause")
             service.process.send_signal(signal.SIGKILL)
-            await item.until(ToolTip=("", [], "SegBlur", texts.STOPPED), **icon("stopped"))
+            await item.until(ToolTip=("", [], "SegBlur", wording.STOPPED), **icon("stopped"))
             await asyncio.wait_for(service.process.wait(), PATIENCE)
 
     asyncio.run(scene())

@@ -128,6 +128,7 @@ WRONG = [
     ("SetEffect", "sa{sv}", ["blur", {"blur": Variant("d", 7.0)}], ARGUMENT),
     ("SetEffect", "sa{sv}", ["blur", {"blur": Variant("d", math.nan)}], ARGUMENT),
     ("SetEffect", "sa{sv}", ["picture", {"picture": Variant("s", "beach.jpg")}], ARGUMENT),
+    ("SetEffect", "sa{sv}", ["blur", {"keep": Variant("b", True)}], REFUSED),
     ("Set", "sv", ["look.blur", Variant("ay", b"0.7")], ARGUMENT),
     ("Set", "sv", ["look.blur", Variant("a{ss}", {"a": "b"})], ARGUMENT),
     ("Set", "sv", ["look.blur", Variant("v", Variant("d", 0.7))], ARGUMENT),
@@ -215,18 +216,13 @@ def test_without_systemd_the_window_is_refused_with_the_remedy(bus, monkeypatch)
     asyncio.run(scene())
 
 
-def test_a_service_in_a_terminal_starts_the_window_itself(bus, monkeypatch, tmp_path):
-    out = tmp_path / "token"
-    monkeypatch.setattr(
-        launch, "COMMAND", ("sh", "-c", f'echo "$XDG_ACTIVATION_TOKEN" > {out}.new && mv {out}.new {out}')
-    )
-
+def test_a_service_in_a_terminal_starts_the_window_itself(bus, token):
     async def scene():
         async with offered(Model()) as client:
             await call(client, SERVICE, "OpenPanel", "s", ["token\n-1"])
-            await until(out.exists)
+            await until(token.exists)
             await until(lambda: not launch._windows)
-        assert out.read_text() == "\n"  # what can't be a token is left out
+        assert token.read_text() == "\n"  # what can't be a token is left out
 
     asyncio.run(scene())
 

@@ -12,6 +12,7 @@ from dbus_fast import Variant
 
 from tests.helpers.desk import IDLE, LIVE, Model, offered, owned, signals
 from tests.helpers.session_bus import PATIENCE, Program, Systemd, Watcher, connection, stand_in, until
+from vcam.control import wording
 from vcam.desktop import icon_bus, launch, menu_bus, texts, tray
 from vcam.desktop.bus import PROPERTIES, Target, call
 from vcam.errors import SettingsError
@@ -90,12 +91,12 @@ def test_the_icon_is_registered_and_says_what_there_is(bus):
             found = await item.look()
             assert (found["Id"], found["Title"], found["Category"]) == ("segblur", "SegBlur", "Hardware")
             assert (found["Status"], found["Menu"], found["ItemIsMenu"]) == ("Active", "/MenuBar", False)
-            assert found["ToolTip"] == ("", [], "SegBlur", texts.LIVE)
+            assert found["ToolTip"] == ("", [], "SegBlur", wording.LIVE)
             folder = Path(found["IconThemePath"]) / "hicolor" / "symbolic" / "apps"
             for state in ("idle", "live", "paused", "trouble", "stopped"):
                 assert (folder / f"{APP}-{state}-symbolic.svg").is_file()
             model.change(effect="room", room_shown=True)
-            await item.until(Status="NeedsAttention", ToolTip=("", [], "SegBlur", texts.ROOM), **icon("trouble"))
+            await item.until(Status="NeedsAttention", ToolTip=("", [], "SegBlur", wording.ROOM), **icon("trouble"))
 
     asyncio.run(scene())
 
@@ -169,7 +170,7 @@ def test_what_the_service_refuses_is_said_by_the_icon_until_the_next_click(bus):
             await item.until(ToolTip=("", [], "SegBlur", "beach.jpg is gone"))
             assert "beach.jpg is gone" in await item.entries()
             await item.click("Pause")
-            await item.until(ToolTip=("", [], "SegBlur", texts.IDLE))
+            await item.until(ToolTip=("", [], "SegBlur", wording.IDLE))
 
     asyncio.run(scene())
 
@@ -179,7 +180,7 @@ def test_without_a_service_it_can_be_started_and_looking_starts_nothing(bus):
         async with stand_in(Systemd()) as systemd, shown() as item:
             await item.until(**icon("stopped"))
             assert systemd.started == []
-            assert set(await item.entries()) >= {texts.STOPPED, texts.START, texts.QUIT}
+            assert set(await item.entries()) >= {wording.STOPPED, texts.START, texts.QUIT}
             await item.click(texts.START)
             await until(lambda: systemd.started)
             assert systemd.started == [("segblur.service", "replace")]
@@ -200,7 +201,7 @@ def test_neither_looking_nor_a_click_has_the_bus_start_the_service(bus, tmp_path
         async with shown() as item:
             await item.until(**icon("stopped"))
             await call(item.bus, item.icon, "SecondaryActivate", "ii", [0, 0])
-            await item.until_listed(texts.STOPPED, there=False)  # what went wrong has taken its place
+            await item.until_listed(wording.STOPPED, there=False)  # what went wrong has taken its place
 
     asyncio.run(scene())
     assert not started.exists()
@@ -272,12 +273,7 @@ def test_it_ends_without_a_complaint(bus, how):
     asyncio.run(scene())
 
 
-def test_a_click_opens_the_window_which_may_come_to_the_front(bus, monkeypatch, tmp_path):
-    out = tmp_path / "token"
-    monkeypatch.setattr(
-        launch, "COMMAND", ("sh", "-c", f'echo "$XDG_ACTIVATION_TOKEN" > {out}.new && mv {out}.new {out}')
-    )
-
+def test_a_click_opens_the_window_which_may_come_to_the_front(bus, token):
     async def scene():
         async with stand_in(Watcher()) as watcher, connection() as client:
             task = asyncio.ensure_future(tray.show_icon())
@@ -285,14 +281,14 @@ def test_a_click_opens_the_window_which_may_come_to_the_front(bus, monkeypatch, 
             item = Item(client, watcher.items[0])
             await call(client, item.icon, "ProvideXdgActivationToken", "s", ["token-1"])
             await call(client, item.icon, "Activate", "ii", [0, 0])
-            await until(out.exists)
+            await until(token.exists)
             await until(lambda: not launch._windows)
             await item.click(texts.QUIT)
             await task
             await asyncio.sleep(0.01)
 
     asyncio.run(scene())
-    assert out.read_text() == "token-1\n"
+    assert token.read_text() == "token-1\n"
 
 
 def test_the_icon_loads_neither_settings_nor_pictures():

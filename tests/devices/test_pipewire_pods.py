@@ -22,7 +22,7 @@ def agreed(wrap, pixels=23, size=SIZE):
     def number(value):
         return wrap(pods.ID, struct.pack("<I", value))
 
-    return pods.thing(
+    return pods.spa_object(
         pods.FORMAT,
         pods.FORMAT_ID,
         {
@@ -72,7 +72,7 @@ def test_what_is_written_is_read_again(number, first, second):
     assert pods.read(pods.pair(pods.RECTANGLE, first, second)) == (first, second)
     assert pods.read(pods.between(number, number, number)) == number
     listed = {1: pods.integer(number), 2: pods.pair(pods.FRACTION, first, second), 3: pods.pod(8, b"text")}
-    assert pods.read(pods.thing(first, 3, listed)) == {1: number, 2: (first, second), 3: None}
+    assert pods.read(pods.spa_object(first, 3, listed)) == {1: number, 2: (first, second), 3: None}
 
 
 WHOLE = [agreed(pods.pod), agreed(choice), pods.buffers(1382400, 1280, 4), pods.header()]
@@ -107,7 +107,7 @@ def test_hostile_pods_are_read_or_refused(data):
 def test_a_pod_that_is_as_large_as_may_be_is_read():
     deep = pods.integer(7)
     while len(deep) < pods.LARGEST - 100:
-        deep = pods.thing(pods.FORMAT, 3, {1: deep})
+        deep = pods.spa_object(pods.FORMAT, 3, {1: deep})
     assert pods.read(deep) == {1: None}
-    wide = pods.thing(pods.FORMAT, 3, {number: pods.pod(1, b"") for number in range(4000)})
+    wide = pods.spa_object(pods.FORMAT, 3, {number: pods.pod(1, b"") for number in range(4000)})
     assert len(pods.read(wide)) == 4000

@@ -151,7 +151,7 @@ async def soak(frames, report):
             await service.answer("effect", {"blur": randomly.uniform(0.2, 1.0)})
         elif event < 0.6 and state.live:
             size = {"fast": "fine", "fine": "fast"}[state.settings.network.size]
-            service.network.start(service.network.try_quietly(NetworkSettings(size=size)))
+            service.network.start(service.network.change_or_log(NetworkSettings(size=size)))
         else:
             service.status()
         samples.append((display.frames, *sizes(os.getpid()), threading.active_count()))

@@ -1,5 +1,6 @@
 """Films with flaws are read as far as they can be, and what was wrong with them is told."""
 
+import re
 from itertools import islice, pairwise
 
 import av
@@ -14,6 +15,7 @@ from vcam.media.films import VideoFile, endless
 from vcam.media.yuv import to_bgr
 
 CLUSTER, TIMESTAMP = b"\x1f\x43\xb6\x75", b"\xe7"  # of Matroska
+VIDEO = 9  # a kind of tag, of FLV
 
 
 def read(path):
@@ -73,6 +75,25 @@ def test_junk_in_a_file_costs_what_it_covers(tmp_path):
     assert 18 <= len(times) <= 23
     assert times[-1] == pytest.approx(0.96)
     assert "lost or faulty" in said or "lacks" in said
+
+
+@pytest.mark.parametrize("codec", ["flv", "libx264"])
+def test_a_frame_that_an_flv_file_hides_is_missed(tmp_path, codec):
+    data = bytearray(film(tmp_path / "a.flv", codec=codec, pixels="yuv420p").read_bytes())
+    tag = next(tag for tag in flv_tags(data) if data[tag] == VIDEO and tag > len(data) // 2)
+    data[tag] = 0x55  # a kind that FFmpeg passes over without a word
+    (tmp_path / "a.flv").write_bytes(data)
+    times, _, said = read(tmp_path / "a.flv")
+    assert len(times) == RATE - 1
+    assert re.search(r"a\.flv lacks 1 frame at 0\.\d s$", said)
+
+
+def flv_tags(data):
+    """Where the tags of an FLV file begin: kind, size, time, stream, data, and the size once more."""
+    place = 13
+    while place < len(data):
+        yield place
+        place += 11 + int.from_bytes(data[place + 1 : place + 4], "big") + 4
 
 
 def test_times_that_jump_back_go_on(tmp_path):

@@ -72,7 +72,7 @@ BY_EXIF = {
 }
 
 
-@pytest.mark.parametrize("exif", [1, 3, 6, 8])
+@pytest.mark.parametrize("exif", BY_EXIF)
 def test_a_video_of_jpegs_with_exif_data_as_cameras_make_it_is_read_and_stands_upright(tmp_path, exif):
     data = Image.Exif()
     data[ExifTags.Base.Orientation], data[ExifTags.Base.Make] = exif, "Camera"

@@ -9,11 +9,11 @@ from PySide6.QtCore import QBuffer, QEventLoop, QIODevice, QSettings
 from PySide6.QtGui import QColor, QFont, QImage, QPalette
 from PySide6.QtWidgets import QApplication
 
+from tests.helpers.keepers import PATIENCE
 from vcam.panel.states import Known
 from vcam.panel.window import Window
 
 FONT, POINTS = "DejaVu Sans", 10
-PATIENCE = 240.0  # seconds: a file is looked at by three programs in turn, each of which imports OpenCV first
 ROLE, GROUP = QPalette.ColorRole, QPalette.ColorGroup
 
 

@@ -14,7 +14,7 @@ from tests.helpers.accessible import Bus
 from tests.helpers.pipewire_session import until
 from tests.helpers.running import Running, at_home, file  # noqa: F401 - a fixture
 from tests.helpers.screens import screen, start_panel
-from vcam.control import client
+from vcam.control import client, wording
 from vcam.control.protocol import socket_path
 from vcam.panel import setup_texts, texts
 from vcam.service.supervisor import WORKER
@@ -95,7 +95,7 @@ def test_a_person_sees_what_others_see_chooses_a_background_and_pauses(here, ser
     green = np.array([0x00, 0xB1, 0x40])
     until(lambda: np.abs(preview_of(window, here)[40, 100].astype(int) - green).max() < 12, "the wall is green")
     window.find("push button", "Pause").do()
-    says(window, texts.PAUSED)
+    says(window, wording.PAUSED)
     assert client.ask("status")["state"] == "paused"
     until(lambda: preview_of(window, here).mean() < 50, "a notice is shown")
     window.find("push button", "Resume").do()
@@ -137,7 +137,7 @@ def test_a_service_that_ends_in_the_middle_disables_the_controls_and_comes_back(
     window = open_panel()
     says(window, texts.LIVE_HERE)
     service.state.stop()
-    until(lambda: {texts.STOPPED, texts.NOT_SET_UP} & set(labels(window)), "the strip says so")
+    until(lambda: {wording.STOPPED, texts.NOT_SET_UP} & set(labels(window)), "the strip says so")
     assert not window.find("list", texts.BACKGROUND).has("enabled")
     assert window.find("slider", that=lambda node: node.labels() == ["Strength"]).value == 50  # not emptied
     service.thread.join()
@@ -172,7 +172,7 @@ def answering(line):
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        (b"", texts.SILENT),
+        (b"", wording.SILENT),
         (b'{"segblur": 2, "ok": true}\n', texts.OTHER_VERSION),
         (b'{"segblur": 1, "ok": false, "error": "this service speaks 0", "code": "version"}\n', texts.OTHER_VERSION),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", texts.OTHER_VERSION),

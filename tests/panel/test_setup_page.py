@@ -273,9 +273,10 @@ def test_a_page_that_is_closed_in_the_middle_is_gone_without_a_word(program, pke
         until(lambda: not says(page, texts.READING))
         press(page, texts.SET_UP)
         (world / "asks").open("w").close()  # pkexec has been called
+    capfd.readouterr()  # what Qt says of a screen that nobody sees
     delete(page)
     qt.processEvents()
-    assert "Error" not in capfd.readouterr().err
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])

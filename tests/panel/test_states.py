@@ -3,17 +3,18 @@
 import pytest
 
 from tests.panel.statuses import CAMERA, TROUBLE, status
+from vcam.control import wording
 from vcam.panel import texts
 from vcam.panel.states import Known, is_watched, settings_of, state_of
 
 ROWS = [
-    ("no answer", Known(None, "silent"), texts.SILENT, "triangle", "red", "restart", True),
+    ("no answer", Known(None, "silent"), wording.SILENT, "triangle", "red", "restart", True),
     ("other version", Known(None, "foreign"), texts.OTHER_VERSION, "triangle", "red", "restart", True),
     ("not set up", Known(None, "stopped", needs_setup=True), texts.NOT_SET_UP, "square", "", "setup", True),
-    ("stopped", Known(None, "stopped"), texts.STOPPED, "square", "", "start", True),
+    ("stopped", Known(None, "stopped"), wording.STOPPED, "square", "", "start", True),
     ("asking", Known(), texts.ASKING, "dots", "", "", False),
-    ("room", Known(status("idle", look__effect="off"), ""), texts.ROOM, "triangle", "red", "hide", True),
-    ("room", Known(status("live", look__on="person"), ""), texts.ROOM, "triangle", "red", "hide", True),
+    ("room", Known(status("idle", look__effect="off"), ""), wording.ROOM, "triangle", "red", "hide", True),
+    ("room", Known(status("live", look__on="person"), ""), wording.ROOM, "triangle", "red", "hide", True),
     (
         "trouble",
         Known(status("trouble", sentence=TROUBLE), ""),
@@ -23,14 +24,14 @@ ROWS = [
         "pause",
         False,
     ),
-    ("paused", Known(status("paused"), ""), texts.PAUSED, "bars", "amber", "resume", True),
-    ("sleeping", Known(status("asleep"), ""), texts.ASLEEP, "ring", "", "", False),
-    ("starting", Known(status("starting"), ""), texts.STARTING, "dots", "", "pause", False),
-    ("live, a program", Known(status("live", viewers=1), ""), texts.LIVE, "circle", "green", "pause", False),
+    ("paused", Known(status("paused"), ""), wording.PAUSED, "bars", "amber", "resume", True),
+    ("sleeping", Known(status("asleep"), ""), wording.ASLEEP, "ring", "", "", False),
+    ("starting", Known(status("starting"), ""), wording.STARTING, "dots", "", "pause", False),
+    ("live, a program", Known(status("live", viewers=1), ""), wording.LIVE, "circle", "green", "pause", False),
     ("live, unknown", Known(status("live", viewers=None), ""), texts.LIVE_UNKNOWN, "circle", "green", "pause", False),
     ("live, preview only", Known(status("live", previews=1), ""), texts.LIVE_HERE, "circle", "green", "pause", False),
-    ("lingering", Known(status("idle", camera=CAMERA), ""), texts.LINGERING, "ring", "", "pause", False),
-    ("idle", Known(status("idle"), ""), texts.IDLE, "ring", "", "pause", False),
+    ("lingering", Known(status("idle", camera=CAMERA), ""), wording.LINGERING, "ring", "", "pause", False),
+    ("idle", Known(status("idle"), ""), wording.IDLE, "ring", "", "pause", False),
 ]
 
 

@@ -1,7 +1,11 @@
 """How the window is laid out: nothing is cut or beyond its edge, at any width, font and palette."""
 
+from pathlib import Path
+
 import pytest
+from PySide6.QtCore import QProcess
 from PySide6.QtWidgets import QAbstractButton, QLabel, QWidget
+from shiboken6 import delete
 
 from tests.panel.looks import a_window, dress, settle
 from tests.panel.statuses import TROUBLE, status
@@ -58,3 +62,16 @@ def test_text_and_shape_on_every_tint_are_seen(palette, tmp_path):
         assert contrast(text, tinted(window.palette(), tint)) >= 4.5
         assert contrast(mark_colour(window.palette(), tint), tinted(window.palette(), tint)) >= 3
     window.close()
+
+
+def test_a_window_that_is_closed_while_it_looks_ends_what_it_has_started_without_a_word(tmp_path, capfd):
+    window = a_window(tmp_path)
+    window.hear(Known(None, "stopped"))
+    numbers = [process.processId() for process in window.findChildren(QProcess)]
+    assert numbers
+    capfd.readouterr()  # what Qt says of a screen that nobody sees
+    window.close()
+    settle()
+    delete(window)
+    assert all(number and not Path(f"/proc/{number}").exists() for number in numbers)
+    assert capfd.readouterr().err == ""

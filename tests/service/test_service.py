@@ -15,7 +15,7 @@ from tests.helpers.running import Running, at_home, file, until, weights  # noqa
 from vcam.control import client
 from vcam.errors import SegBlurError
 from vcam.media.films import SAMPLE
-from vcam.service import keeper
+from vcam.service import keeper, probe
 from vcam.settings import IdleSettings, config_path
 
 
@@ -84,6 +84,39 @@ def test_an_effect_is_for_now_only():
         client.ask("effect", blur=1.0)
         assert client.ask("status")["settings"]["look"]["blur"] == 1.0
         assert file() == {}
+
+
+def test_an_effect_that_is_kept_is_in_the_file_as_well_and_its_picture_was_looked_at_once(beach, monkeypatch):
+    looks, look_at = [], probe.look_at
+
+    async def counted(kind, path):
+        looks.append((kind, path))
+        await look_at(kind, path)
+
+    monkeypatch.setattr(probe, "look_at", counted)
+    with Running() as running:
+        running.live()
+        client.ask("effect", effect="picture", picture=str(beach), keep=True, timeout=PATIENCE)
+        assert looks == [("picture", beach)]
+        assert (look()["effect"], look()["picture"]) == ("picture", str(beach))
+        assert file() == {"look": {"effect": "picture", "picture": str(beach)}}
+        with pytest.raises(SegBlurError, match="segblur effect off shows the room"):
+            client.ask("effect", effect="off", keep=True)
+        assert look()["effect"] == "picture"
+        running.still_live()
+
+
+def test_what_can_not_be_kept_is_not_shown_either(tmp_path, beach):
+    with Running() as running:
+        running.live()
+        with pytest.raises(SegBlurError, match="No such file or directory"):
+            client.ask("effect", effect="picture", picture=str(tmp_path / "none.png"), keep=True, timeout=PATIENCE)
+        config_path().parent.mkdir(parents=True)
+        config_path().mkdir()
+        with pytest.raises(SegBlurError, match="is not a file"):
+            client.ask("effect", effect="picture", picture=str(beach), keep=True, timeout=PATIENCE)
+        assert (look()["effect"], look()["picture"]) == ("blur", None)
+        running.still_live()
 
 
 @pytest.fixture

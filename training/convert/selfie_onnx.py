@@ -37,7 +37,7 @@ def convert_onnx(path: Path, config: SelfieConfig) -> tuple[nn.Module, WeightsIn
         last = str(error).strip().splitlines()[-1]
         raise WeightsError(f"{path} is not a readable ONNX file that holds all its numbers: {last:.200}") from None
     torch.manual_seed(0)  # the refinements' first weights
-    network = quiet(SelfieNet(config))
+    network = without_memory(SelfieNet(config))
     try:
         fill(network, convolutions(theirs))
         apart = difference(network, theirs)
@@ -60,7 +60,7 @@ def foreign(path: Path, why: str) -> NotSelfieError:
     return NotSelfieError(f"{path} is not MediaPipe's Selfie network, general: {why:.200}; only that one can be taken")
 
 
-def quiet(network: SelfieNet) -> SelfieNet:
+def without_memory(network: SelfieNet) -> SelfieNet:
     """The same, whose memory keeps next to nothing; changed in place."""
     nn.init.zeros_(network.memory.keep.weight)
     assert network.memory.keep.bias is not None

@@ -56,10 +56,10 @@ def run_label_classes(pictures: Path, out: Path, teacher: Path, sure: float) -> 
     (folders[2] / f"{SPLIT}.txt").write_text("".join(f"{name}\n" for name in names))
     shares = counts / max(1, counts.sum())
     seen = ", ".join(f"{name} {share:.1%}" for name, share in zip(VOC_CLASSES, shares, strict=False) if share >= 0.001)
-    said = f"{out / SPLIT}: {len(names)} pictures; of their pixels {seen}, void {shares[VOID]:.1%}"
+    summary = f"{out / SPLIT}: {len(names)} pictures; of their pixels {seen}, void {shares[VOID]:.1%}"
     if bad := len(paths) - len(names):
-        raise DataError(f"{said}; {bad} of {len(paths)} could not be used, see above")
-    return said
+        raise DataError(f"{summary}; {bad} of {len(paths)} could not be used, see above")
+    return summary
 
 
 def label_classes(network: Network, info: WeightsInfo, image: Pixels, sure: float) -> Pixels:

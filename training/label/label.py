@@ -51,13 +51,13 @@ def run_label(pictures: Path, out: Path, teachers: dict[Path, float], agree: flo
             write_mask(folders["masks"] / f"{path.stem}.png", mask)
         if kind in {PAIRS, ROOMS}:
             shutil.copyfile(path, folders["images" if kind == PAIRS else "rooms"] / path.name)
-    said = (
+    summary = (
         f"{out}: {became[PAIRS]} pictures with masks, {became[ROOMS]} rooms without anybody; left out: "
         f"{became[DISAGREE]} where the teachers disagree, {became[COVERED]} where people cover too little or too much"
     )
     if bad := len(paths) - became.total():
-        raise DataError(f"{said}; {bad} of {len(paths)} could not be used, see above")
-    return said
+        raise DataError(f"{summary}; {bad} of {len(paths)} could not be used, see above")
+    return summary
 
 
 def find_pictures(folder: Path) -> list[Path]:

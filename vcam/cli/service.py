@@ -136,9 +136,9 @@ def effect(arguments: argparse.Namespace) -> int:
         more = {arguments.effect: placed(f"look.{arguments.effect}", arguments.more)}
     if (arguments.effect, arguments.blur, arguments.on) == (None, None, None):
         raise SettingsError("which effect? segblur effect --help names them all")
-    said = {"effect": arguments.effect, "blur": arguments.blur, "on": arguments.on} | more
+    values = {"effect": arguments.effect, "blur": arguments.blur, "on": arguments.on} | more
     return done(
-        client.ask("effect", timeout=LOADING, **{key: value for key, value in said.items() if value is not None})
+        client.ask("effect", timeout=LOADING, **{key: value for key, value in values.items() if value is not None})
     )
 
 

@@ -1,1 +1,1 @@
-"""The control socket and the settings file."""
+"""The control socket, the settings file, and what the programs that use them say alike."""

@@ -97,7 +97,7 @@ COMMANDS = {
         {"device": Argument("text", "as the setting camera.device: a path, part of a name, auto, or sample")},
     ),
     "effect": Command(
-        "changes the look until the service ends, without writing it to the settings file; what is not said stays",
+        "changes the look until the service ends, or by keep for good; what is not said stays",
         {
             "effect": Argument("text", "as the setting look.effect; or off, which shows the room", optional=True),
             "blur": Argument("number", "strength, as look.blur", None, 0.2, 1.0, optional=True),
@@ -105,6 +105,7 @@ COMMANDS = {
             "colour": Argument("text", "as look.colour", optional=True),
             "picture": Argument("file", "as look.picture, which effect picture shows", optional=True),
             "video": Argument("file", "as look.video, which effect video shows", optional=True),
+            "keep": Argument("true", "write what is said into the settings file, too", optional=True),
         },
     ),
     "profile": Command(

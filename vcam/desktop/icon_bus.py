@@ -9,6 +9,7 @@ from dbus_fast import PropertyAccess
 from dbus_fast.annotations import DBusBool, DBusInt32, DBusObjectPath, DBusSignature, DBusStr
 from dbus_fast.service import ServiceInterface, dbus_method, dbus_property, dbus_signal
 
+from vcam.control import wording
 from vcam.desktop import menu_bus, texts
 from vcam.names import APP
 
@@ -35,7 +36,7 @@ class IconBus(ServiceInterface):
         """`clicked` is given the token by which the desktop lets a window come to the front."""
         super().__init__(INTERFACE)
         self._clicked, self._middle_clicked = clicked, middle_clicked
-        self._face, self._sentence, self._token = "stopped", texts.STOPPED, ""
+        self._face, self._sentence, self._token = "stopped", wording.STOPPED, ""
         self._folder = icon_folder()
 
     def show(self, face: str, sentence: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
+from vcam.control import wording
 from vcam.desktop import texts
 from vcam.desktop.seen import Seen
 
@@ -62,7 +63,7 @@ def menu(seen: Seen | None, library: Library = EMPTY, remark: str = "") -> tuple
 
 def backgrounds(seen: Seen, library: Library) -> Iterator[Entry]:
     """The effects that need nothing, then the newest of the gallery."""
-    for name, label in texts.EFFECTS.items():
+    for name, label in wording.EFFECTS.items():
         yield Entry(f"effect {name}", label, "radio", seen.effect == name)
     if library.gallery:
         yield Entry("line 3", kind="separator")

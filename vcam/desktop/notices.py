@@ -62,7 +62,7 @@ class Schedule:
     def __init__(self) -> None:
         self._since: dict[Kind, float] = {}
         self._shown: set[Kind] = set()
-        self._said: dict[Kind, float] = {}
+        self._announced: dict[Kind, float] = {}
         self._watch: Kind | None = None  # what the program that watches now began with
         self._watched = False
 
@@ -80,17 +80,17 @@ class Schedule:
             if now >= due:
                 show.append(kind)
                 self._shown.add(kind)
-                self._said[kind] = now
+                self._announced[kind] = now
                 due = now + AGAIN.get(kind, inf)
             later = min(later, due)
         return Due(show, close, later)
 
     def _due(self, kind: Kind, since: float) -> float:
         """When to say it, for the first time or again."""
-        said = self._said.get(kind, -inf)
+        last = self._announced.get(kind, -inf)
         if kind in self._shown:
-            return said + AGAIN.get(kind, inf)
-        return max(since + HELD[kind], said + APART)
+            return last + AGAIN.get(kind, inf)
+        return max(since + HELD[kind], last + APART)
 
     def _holds(self, seen: Seen | None) -> list[Kind]:
         """The kinds that hold now."""

@@ -1,24 +1,15 @@
 """What the icon in the panel, its menu and its notifications say."""
 
+from vcam.control import wording
 from vcam.desktop.seen import Seen
 
 NAME = "SegBlur"
-STOPPED = "SegBlur is not running."
-ROOM = "Your room is shown. Everybody who watches can see it."
-PAUSED = "Paused. Others see a notice, and your webcam is off."
-ASLEEP = "The computer goes to sleep."
-STARTING = "One moment, the webcam is being switched on."
-LIVE = "A program is showing SegBlur Camera."
 LIVE_HERE = "Only SegBlur's window is watching. Your webcam is on."
-IDLE = "Nobody is watching. Your webcam is off."
-LINGERING = "Nobody is watching. Your webcam goes off in a moment."
 
-EFFECTS = {"blur": "Blur", "bokeh": "Lens blur", "pixelate": "Pixels", "grey": "Grey", "dim": "Dim"}
 OPEN, PAUSE, HIDE, BACKGROUND, PROFILE = "Open SegBlur", "Pause", "Your room is shown: hide it", "Background", "Profile"
 START, QUIT = "Start SegBlur", "Quit this icon"
 
 NOT_STARTED = "SegBlur could not be started. Start it in a terminal with: segblur run"
-SILENT = "SegBlur does not answer."
 NO_WATCHER = "this desktop shows no such icons; on GNOME the extension AppIndicator does"
 SECOND = "the icon is in the panel already"
 NO_BUS = "there is no D-Bus session for an icon in the panel; log in to a desktop"
@@ -29,18 +20,18 @@ SHORTCUTS = {"toggle": "Pause or resume SegBlur", "panel": "Open SegBlur", "next
 def sentence(seen: Seen | None) -> str:
     """What is going on, the weightiest first; None: there is no service."""
     if seen is None:
-        return STOPPED
+        return wording.STOPPED
     if seen.room_shown:
-        return ROOM
+        return wording.ROOM
     if seen.state == "trouble":
         return seen.sentence
     if seen.state in ("paused", "asleep", "starting"):
-        return {"paused": PAUSED, "asleep": ASLEEP, "starting": STARTING}[seen.state]
+        return {"paused": wording.PAUSED, "asleep": wording.ASLEEP, "starting": wording.STARTING}[seen.state]
     if seen.watched:
-        return LIVE
+        return wording.LIVE
     if seen.previews:
         return LIVE_HERE
-    return LINGERING if seen.webcam else IDLE
+    return wording.LINGERING if seen.webcam else wording.IDLE
 
 
 def face(seen: Seen | None) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from dbus_fast.aio import MessageBus
 
+from vcam.control import wording
 from vcam.desktop import icon_bus, menu_bus, texts
 from vcam.desktop.bus import BUS_ERRORS, Names, Target, call, connect, own
 from vcam.desktop.launch import SYSTEMD, open_panel
@@ -158,7 +159,7 @@ class Tray:
             await self._do(key, token)
             self._remark = ""
         except BUS_ERRORS as error:
-            self._remark = texts.NOT_STARTED if key == "start" else texts.printable(str(error) or texts.SILENT)
+            self._remark = texts.NOT_STARTED if key == "start" else texts.printable(str(error) or wording.SILENT)
             say(self._remark)
         if remark != self._remark:
             self._update()

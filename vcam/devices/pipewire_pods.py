@@ -66,7 +66,7 @@ def between(default: int, least: int, most: int) -> bytes:
     return pod(CHOICE, struct.pack("<4I3i", RANGE, 0, 4, INT, default, least, most))
 
 
-def thing(kind: int, parameter: int, properties: Mapping[int, bytes]) -> bytes:
+def spa_object(kind: int, parameter: int, properties: Mapping[int, bytes]) -> bytes:
     """An object: its properties by key."""
     listed = b"".join(struct.pack("<II", key, 0) + value for key, value in properties.items())
     return pod(OBJECT, struct.pack("<II", kind, parameter) + listed)
@@ -75,7 +75,7 @@ def thing(kind: int, parameter: int, properties: Mapping[int, bytes]) -> bytes:
 def offered(width: int, height: int, rate: int) -> list[bytes]:
     """The formats that the node offers, best first. No property is a choice: browsers pass over a format with one."""
     return [
-        thing(
+        spa_object(
             FORMAT,
             ENUM_FORMAT_ID,
             {
@@ -93,12 +93,12 @@ def offered(width: int, height: int, rate: int) -> list[bytes]:
 def buffers(size: int, stride: int, count: int) -> bytes:
     """At most `count` buffers of one block of `size` bytes, with `stride` bytes a row."""
     wanted = {COUNT: between(count, 2, count), BLOCKS: integer(1), SIZE: integer(size), STRIDE: integer(stride)}
-    return thing(BUFFERS, BUFFERS_ID, wanted)
+    return spa_object(BUFFERS, BUFFERS_ID, wanted)
 
 
 def header() -> bytes:
     """A header with each frame: browsers read it without looking whether it is there."""
-    return thing(META, META_ID, {META_TYPE: ident(HEADER), META_SIZE: integer(HEADER_BYTES)})
+    return spa_object(META, META_ID, {META_TYPE: ident(HEADER), META_SIZE: integer(HEADER_BYTES)})
 
 
 def read(data: bytes) -> Value:

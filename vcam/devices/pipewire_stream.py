@@ -29,7 +29,7 @@ NO_DAEMON = "PipeWire does not answer; start it with: systemctl --user start pip
 BROKEN = -32  # what a lost connection results in, EPIPE
 
 
-def quietly(callback: Callable[..., None]) -> Callable[..., None]:
+def log_errors(callback: Callable[..., None]) -> Callable[..., None]:
     """Called from C, to which ctypes passes no exception on."""
 
     @wraps(callback)
@@ -142,12 +142,12 @@ class Stream:
             raise OutputError(NO_DAEMON)
         # These are used as long as there are core and stream.
         self._core_events, self._core_hook = lib.CoreEvents(), ctypes.create_string_buffer(lib.HOOK_BYTES)
-        self._core_events.error = lib.CoreError(quietly(self._on_error))
+        self._core_events.error = lib.CoreError(log_errors(self._on_error))
         events, self._hook = lib.StreamEvents(version=2), ctypes.create_string_buffer(lib.HOOK_BYTES)
-        events.state_changed = lib.StateChanged(quietly(self._on_state))
-        events.param_changed = lib.ParamChanged(quietly(self._on_parameter))
-        events.add_buffer = lib.BufferChanged(quietly(self._on_buffer))
-        events.remove_buffer = lib.BufferChanged(quietly(self._on_no_buffer))
+        events.state_changed = lib.StateChanged(log_errors(self._on_state))
+        events.param_changed = lib.ParamChanged(log_errors(self._on_parameter))
+        events.add_buffer = lib.BufferChanged(log_errors(self._on_buffer))
+        events.remove_buffer = lib.BufferChanged(log_errors(self._on_no_buffer))
         # `process` stays empty, so that no Python runs in PipeWire's own thread: a frame is one cycle, see `send`.
         self._events = events
         by, at = ctypes.byref, self._library

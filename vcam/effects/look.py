@@ -15,9 +15,10 @@ from vcam.effects.styles import Colour, Dim, Grey, Pixelate
 from vcam.effects.tones import Tables
 from vcam.errors import SettingsError
 from vcam.frame import I420, SafeFrame
-from vcam.masks.mask import Complaints, FrameMask
+from vcam.masks.mask import FrameMask
 from vcam.media.raw_frame import RawFrame
 from vcam.settings import LookSettings
+from vcam.system.log import Repeated
 
 FADE = 0.3  # seconds
 NOBODY = 0.005  # share of the picture; a person who covers less counts as not found
@@ -41,7 +42,7 @@ class Look:
         """`say` is told, in a sentence, why a picture or a video can't be shown: then the room is hidden by what was
         shown before, or by the blur. Without `say` each frame waits for them, and PictureError is raised.
         """
-        self._say = Complaints(say) if say else None
+        self._say = Repeated(say) if say else None
         self._wanted: LookSettings | None = None
         self._essence: tuple[object, ...] = ()
         self._shown: Effect = INSTEAD

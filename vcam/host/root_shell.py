@@ -58,15 +58,15 @@ def root_shell() -> Iterator[Runner]:
                 )
             return code
 
-        said: list[str] = []
+        messages: list[str] = []
         try:
-            ready = answer(shell, START + framed(":", mark), mark, said.append)
+            ready = answer(shell, START + framed(":", mark), mark, messages.append)
         except BaseException:
             with suppress(OSError):
                 shell.terminate()  # as long as it asks, pkexec is a process of this user
             raise
         if ready is None:
-            raise SegBlurError(refusal(shell.wait(), said))
+            raise SegBlurError(refusal(shell.wait(), messages))
         yield run
 
 
@@ -89,20 +89,20 @@ def answer(shell: "subprocess.Popen[str]", text: str, mark: str, tell: Tell) -> 
     assert shell.stdout
     with suppress(BrokenPipeError):
         write(shell.stdin.fileno(), text.encode(errors="surrogateescape"))
-    for said in shell.stdout:
-        if said.startswith(mark):
-            return int(said.split()[1])
-        if said.strip():
-            tell(said.rstrip("\n"))
+    for output in shell.stdout:
+        if output.startswith(mark):
+            return int(output.split()[1])
+        if output.strip():
+            tell(output.rstrip("\n"))
     return None
 
 
-def refusal(code: int, said: list[str]) -> str:
+def refusal(code: int, messages: list[str]) -> str:
     """The sentence about a shell that was not started."""
     if code == DISMISSED:
         return "you did not give the password, so nothing was changed"
     if code == NOT_ALLOWED:
-        reason = f" ({said[0]})" if said else ""
+        reason = f" ({messages[0]})" if messages else ""
         return (
             "the password was not accepted, or this desktop has no window that asks for one, so nothing was "
             f"changed{reason}: run segblur setup in a terminal"

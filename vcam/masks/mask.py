@@ -95,18 +95,14 @@ def mask_or_none(
     frame: RawFrame, segment: Segment, complain: Callable[[str], None], last: FrameMask | None = None
 ) -> FrameMask | None:
     """The mask of this very frame, or None where there is none to be trusted, for whatever reason: then all of
-    the frame is blurred. `complain` is told the reason, "" where all is well. `last` is the result for the frame
-    before.
+    the frame is blurred, and `complain` is told the reason. `last` is the result for the frame before.
     """
     try:
-        mask = find_mask(frame, segment, last)
+        return find_mask(frame, segment, last)
     except MaskError as reason:
         complain(f"{reason}; the whole picture is blurred")
     except Exception as error:  # noqa: BLE001 - whatever a network may do wrong, the answer is the safe picture
         complain(f"the network failed ({told(error)}); the whole picture is blurred")
-    else:
-        complain("")
-        return mask
     return None
 
 
@@ -184,16 +180,3 @@ def without_sure(background: NDArray[Any], less: NDArray[Any]) -> NDArray[Any]:
             break
         cv2.floodFill(rest, None, (column, row), (0,))
     return rest
-
-
-class Complaints:
-    """Tells `say` of a reason when it is new, not thirty times a second."""
-
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say, self._last = say, ""
-
-    def __call__(self, reason: str) -> None:
-        """Report `reason`; an empty one means that all is well again."""
-        if reason and reason != self._last:
-            self._say(reason)
-        self._last = reason

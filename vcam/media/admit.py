@@ -93,8 +93,8 @@ def check(name: str, kind: Kind, path: Path) -> None:
     except subprocess.TimeoutExpired:
         raise PictureError(f"{name} could not be read within {PATIENCE:.0f} seconds; take another") from None
     if done.returncode:
-        said = " ".join(os.fsdecode(done.stdout[:2000]).split()).replace(str(path), name)
-        raise PictureError(cleaned(said) or f"{name} can't be read: the decoder failed; take another")
+        output = " ".join(os.fsdecode(done.stdout[:2000]).split()).replace(str(path), name)
+        raise PictureError(cleaned(output) or f"{name} can't be read: the decoder failed; take another")
 
 
 def demand_pixels(name: str, path: Path) -> None:

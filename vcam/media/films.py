@@ -1,5 +1,6 @@
 """Videos from files, frame by frame."""
 
+import io
 from collections.abc import Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +14,7 @@ from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
+from PIL import Image
 
 from vcam.errors import PictureError
 from vcam.frame import I420, empty, planes, size_of
@@ -20,7 +22,7 @@ from vcam.media import colour
 from vcam.media.container import film_track, open_film, readable
 from vcam.media.deinterlace import deinterlaced
 from vcam.media.flaws import Flaws
-from vcam.media.pictures import OTHER, before_white, check_size
+from vcam.media.pictures import OTHER, before_white, check_size, turn_of
 from vcam.media.timeline import Packet, clock_of, clocked, in_order
 from vcam.media.yuv import cover, from_bgr
 
@@ -28,6 +30,7 @@ SAMPLE = Path(__file__).parent.parent / "sample" / "signing.mkv"
 LIBVPX = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 FASTEST = 1000  # frames a second; what says more says nothing
 BLACK = (16, 128, 128)
+MIRRORS = {Image.Transpose[name] for name in ("FLIP_LEFT_RIGHT", "FLIP_TOP_BOTTOM", "TRANSPOSE", "TRANSVERSE")}
 
 
 class VideoFile:
@@ -35,7 +38,7 @@ class VideoFile:
 
     def __init__(self, path: Path, rotate: int = 0) -> None:
         """Open it; `rotate` is by how many degrees to turn it clockwise, 0, 90, 180 or 270. Raises PictureError."""
-        self.path, self._rotate = path, rotate
+        self.path, self._rotate, self._mirrored = path, rotate, False
         self.start, self.fps = 0.0, 30.0  # seconds by the file's clock; until both are known
         self._aspects: dict[tuple[int, int], Fraction | None] = {}  # of pixels, by a frame's size
         self.rewind()
@@ -96,6 +99,7 @@ class VideoFile:
             return
         for frame in frames:
             frame.pts = frame.dts if frame.pts is None else frame.pts
+            self._mirrored = is_mirrored(frame, packet)  # its decoder gives each back at once
             self._flaws.decoded(frame)
             yield frame
 
@@ -112,7 +116,7 @@ class VideoFile:
 
     def _pixels(self, frame: VideoFrame) -> I420:
         """Upright, at the first frame's size: one of another shape is fitted in, with black beside it."""
-        across, down, sideways = orientation(frame, self._rotate)
+        across, down, sideways = orientation(frame, self._rotate, self._mirrored)
         size = (self.width, self.height)
         shape = self._shape_of(frame)
         if shape != self._shape:
@@ -126,16 +130,16 @@ class VideoFile:
         size = (frame.width, frame.height)
         if (self.decoder.width, self.decoder.height) == size:  # it may be ahead of what it gives back
             self._aspects[size] = self.decoder.sample_aspect_ratio
-        return *size, self._aspects.get(size), orientation(frame, self._rotate)[2]
+        return *size, self._aspects.get(size), orientation(frame, self._rotate, self._mirrored)[2]
 
     def flaws(self) -> str:
         """A sentence on what was wrong with the frames read last; "" where all was well."""
         stream = self.stream
         constant = stream.average_rate == stream.base_rate
-        said = self._flaws.sentences(
+        sentences = self._flaws.sentences(
             self.length, bool(stream.frames), bool(stream.duration), constant, self._clock.joints
         )
-        return f"{self.path} {'; it '.join(said)}" if said else ""
+        return f"{self.path} {'; it '.join(sentences)}" if sentences else ""
 
     def close(self) -> None:
         """Close the file."""
@@ -175,18 +179,32 @@ def to_i420(frame: VideoFrame, size: tuple[int, int]) -> I420:
     return colour.to_i420(frame, width, height)
 
 
-def orientation(frame: VideoFrame, rotate: int = 0) -> tuple[bool, bool, bool]:
+def orientation(frame: VideoFrame, rotate: int = 0, mirrored: bool = False) -> tuple[bool, bool, bool]:
     """Whether the frame has to be mirrored left to right and top to bottom, after its rows were made columns, by the
     display matrix, and to be turned by `rotate` degrees: telephones film lying down, or mirrored, and note it.
+    `mirrored` is the answer of `is_mirrored`.
     """
     try:
         across, down, sideways = as_noted(frame)
-    except ValueError:  # beside it is what PyAV does not know, such as EXIF data; it still tells turns, if no mirroring
-        across = down = sideways = False
+    except ValueError:  # beside it is what PyAV does not know, such as EXIF data; it still tells turns
+        across, down, sideways = False, mirrored, False
         rotate = (rotate - frame.rotation) % 360
     for _ in range(rotate // 90):  # a quarter of a turn makes rows columns, and then swaps left and right
         across, down, sideways = not down, across, not sideways
     return across, down, sideways
+
+
+def is_mirrored(frame: VideoFrame, packet: Packet) -> bool:
+    """Whether the frame of a packet is mirrored by EXIF data, where PyAV can't read the display matrix."""
+    try:
+        as_noted(frame)
+    except ValueError:
+        try:
+            with Image.open(io.BytesIO(bytes(packet))) as image:
+                return turn_of(image) in MIRRORS
+        except Exception:  # noqa: BLE001 - of what is none of its formats, or broken, Pillow raises whatever it likes
+            return False
+    return False
 
 
 def as_noted(frame: VideoFrame) -> tuple[bool, bool, bool]:

@@ -8,7 +8,7 @@ from av.video.frame import VideoFrame
 from vcam.media.timeline import NEAR, Packet
 
 LATE = 0.5  # seconds by which a whole film may be shorter than its header says, where that counts no frames
-SAID = 9  # joints at most
+MOST_JOINTS = 9  # that are named
 FEW = 0.05  # share of frames after which others are missing, where that is no habit of the film
 
 
@@ -72,25 +72,27 @@ class Flaws:
         its frames, the picture `alone` or all streams together; and perhaps that its rate is `constant`. At `joints`
         its clock was set anew.
         """
-        said = []
+        found = []
         end = self.shown if alone else max(self.shown, self.end)
         if end + (2 * self.step if exact else max(LATE, 0.05 * length)) < length and not joints:
-            said.append(f"is cut off: it ends after {end:.1f} of {length:.1f} seconds")
+            found.append(f"is cut off: it ends after {end:.1f} of {length:.1f} seconds")
         if self.first is not None and self.given is not None and self.first - self.given > NEAR:
-            said.append(f"has no whole picture in its first {self.first - self.given:.1f} seconds")
+            found.append(f"has no whole picture in its first {self.first - self.given:.1f} seconds")
         skipped, around = (0, ()) if joints else (self.skipped, self.around)
         when = moments([*self.lost, *around])
         if self.lost or (self.missing > 1 and skipped):
             number = max(len(self.lost), min(self.missing, skipped))
-            said.append(f"is damaged: {number} {'frame is' if number == 1 else 'frames are'} lost or faulty {when}")
-        elif constant and skipped > 1 and self.gaps <= FEW * self.number:
-            said.append(f"lacks {skipped} frames {when}")
+            found.append(f"is damaged: {number} {'frame is' if number == 1 else 'frames are'} lost or faulty {when}")
+        elif constant and skipped and self.gaps <= FEW * self.number:
+            found.append(f"lacks {skipped} {'frame' if skipped == 1 else 'frames'} {when}")
         if joints:
-            more = ", …" if len(joints) > SAID else ""
-            said.append(f"has times that begin anew at {', '.join(f'{at:.1f}' for at in joints[:SAID])}{more} s")
+            more = ", …" if len(joints) > MOST_JOINTS else ""
+            found.append(
+                f"has times that begin anew at {', '.join(f'{at:.1f}' for at in joints[:MOST_JOINTS])}{more} s"
+            )
         if self.changed is not None:
-            said.append(f"changes its size at {self.changed:.1f} s, and is fitted into the first one")
-        return said
+            found.append(f"changes its size at {self.changed:.1f} s, and is fitted into the first one")
+        return found
 
 
 def moments(times: list[float]) -> str:

@@ -40,7 +40,7 @@ class Item:
     parts: list[int] = field(default_factory=list)  # items of which a derived picture is made
     alpha: int | None = None
 
-    def said(self, kind: bytes) -> Iterator[bytes]:
+    def of_kind(self, kind: bytes) -> Iterator[bytes]:
         """The properties of this kind."""
         return (data for name, data in self.properties if name == kind)
 
@@ -59,7 +59,7 @@ def read_heif(data: bytes, check: Callable[[int, int], object]) -> Image.Image:
     try:
         items, main = read_items(data)
         own = items[main]
-        size = struct.unpack(">4xII", next(own.said(b"ispe"))[:12])
+        size = struct.unpack(">4xII", next(own.of_kind(b"ispe"))[:12])
         check(*size)
         if own.alpha is None and any(items[part].alpha is not None for part in own.parts):
             raise UnknownKindError("with transparent parts")
@@ -69,7 +69,7 @@ def read_heif(data: bytes, check: Callable[[int, int], object]) -> Image.Image:
             pixels = np.dstack([pixels, np.asarray(alpha)])
         image = Image.fromarray(turned(pixels, own))
         for item in (own, *(items[part] for part in own.parts[:1])):
-            profile = next((data[4:] for data in item.said(b"colr") if data[:4] in (b"prof", b"rICC")), None)
+            profile = next((data[4:] for data in item.of_kind(b"colr") if data[:4] in (b"prof", b"rICC")), None)
             if profile:
                 image.info["icc_profile"] = profile
                 break
@@ -88,12 +88,12 @@ def picture(items: dict[int, Item], item: Item, pixels_of: Callable[[Item], NDAr
     if item.kind == b"grid":
         flags, rows, columns = item.data[1], item.data[2] + 1, item.data[3] + 1
         width, height = struct.unpack(">II" if flags & 1 else ">HH", item.data[4 : 12 if flags & 1 else 8])
-        said = [entry for entry in item.properties if entry[0] == b"colr"]  # counts for the tiles, too
+        colours = [entry for entry in item.properties if entry[0] == b"colr"]  # counts for the tiles, too
         whole = np.concatenate(
             [
                 np.concatenate(
                     [
-                        pixels_of(replace(items[part], properties=said + items[part].properties))
+                        pixels_of(replace(items[part], properties=colours + items[part].properties))
                         for part in item.parts[row * columns : (row + 1) * columns]
                     ],
                     axis=1,
@@ -131,10 +131,10 @@ def decoded(item: Item) -> VideoFrame:
         raise IndexError
     decoder = CodecContext.create("hevc", "r")
     assert isinstance(decoder, VideoCodecContext)
-    decoder.extradata = next(item.said(b"hvcC"))
+    decoder.extradata = next(item.of_kind(b"hvcC"))
     frames = [*decoder.decode(av.Packet(item.data)), *decoder.decode(None)]
     frame = frames[0]
-    nclx = next((data for data in item.said(b"colr") if data[:4] == b"nclx"), None)
+    nclx = next((data for data in item.of_kind(b"colr") if data[:4] == b"nclx"), None)
     tags = [frame.color_primaries, frame.color_trc, frame.colorspace]
     if nclx is not None:
         *tags, full = struct.unpack(">HHHB", nclx[4:11])
@@ -149,7 +149,7 @@ def decoded(item: Item) -> VideoFrame:
 def rgb(item: Item) -> NDArray[Any]:
     """uint8 (H, W, 3)."""
     frame = decoded(item)
-    if any(data[:4] in (b"prof", b"rICC") for data in item.said(b"colr")):
+    if any(data[:4] in (b"prof", b"rICC") for data in item.of_kind(b"colr")):
         frame.color_primaries, frame.color_trc, _ = USUAL  # its profile says it better
     return colour.to_rgba(frame)[..., :3]
 
@@ -249,6 +249,6 @@ def references(iref: bytes, items: dict[int, Item]) -> None:
             continue
         if kind == b"dimg":
             items[source].parts = targets
-        elif kind == b"auxl" and any(data[4:].split(b"\0")[0] in ALPHA for data in items[source].said(b"auxC")):
+        elif kind == b"auxl" and any(data[4:].split(b"\0")[0] in ALPHA for data in items[source].of_kind(b"auxC")):
             for target in targets:
                 items[target].alpha = source

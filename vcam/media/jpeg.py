@@ -58,10 +58,10 @@ def libjpeg_words(words: list[str]) -> Iterator[None]:
         else:
             os.close(STDERR)
         if size := os.lseek(spool, 0, os.SEEK_CUR):
-            said = os.pread(spool, size, 0)
+            messages = os.pread(spool, size, 0)
             os.lseek(spool, 0, os.SEEK_SET)
             rest = b""
-            for line in said.splitlines(keepends=True):
+            for line in messages.splitlines(keepends=True):
                 text = line.decode(errors="replace").strip()
                 if text.startswith(LIBJPEG):
                     words.append(text)

@@ -17,7 +17,7 @@ RECENT = 8  # parts to which a time may belong
 TICK = 0.001  # seconds between two times at least: as Matroska counts
 OWN_CLOCK = 0x0200  # AVFMT_TS_DISCONT: formats of broadcasts, whose times may begin anew at any place
 
-Thing = TypeVar("Thing")
+Item = TypeVar("Item")
 Packet: TypeAlias = "av.Packet[Stream]"
 
 
@@ -135,13 +135,13 @@ def settled(packet: Packet, before: dict[int, int], after: int | None) -> Packet
     return packet
 
 
-def in_order(timed: Iterable[tuple[float | None, Thing]], step: float) -> Iterator[tuple[float, Thing]]:
+def in_order(timed: Iterable[tuple[float | None, Item]], step: float) -> Iterator[tuple[float, Item]]:
     """With times that increase: where one is missing, repeated or out of order it is `step` after the last, or halfway
     to the next. All in seconds.
     """
     last: float | None = None
-    ends: list[tuple[float | None, Thing | None]] = [(None, None)]
-    for (time, thing), (after, _) in pairwise(chain(timed, ends)):
+    ends: list[tuple[float | None, Item | None]] = [(None, None)]
+    for (time, item), (after, _) in pairwise(chain(timed, ends)):
         if last is None:
             last = max(0.0, (after or 0.0) - step) if time is None else time
         elif time is None or time < last + TICK or (time > last + 2 * step and last < (after or last) < time):
@@ -149,5 +149,5 @@ def in_order(timed: Iterable[tuple[float | None, Thing]], step: float) -> Iterat
             last += max(TICK, min(step, room))
         else:
             last = time
-        assert thing is not None
-        yield last, thing
+        assert item is not None
+        yield last, item

@@ -150,9 +150,8 @@ def sheet_of(bgr: Pixels, mask: Pixels, result: Pixels) -> Pixels:
 
 
 def complain(path: Path, reason: str) -> None:
-    """Report on stderr, above the bar, what is wrong with a picture, if anything is."""
-    if reason:
-        on_stderr(f"segblur: {path}: {reason}")
+    """Report on stderr, above the bar, what is wrong with a picture."""
+    on_stderr(f"segblur: {path}: {reason}")
 
 
 def blur_picture(

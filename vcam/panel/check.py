@@ -34,17 +34,17 @@ class Check(QDialog):
         self.resize(min(560, parent.width()), min(600, parent.height()))
         call_segblur(self, ["doctor", "--json"], self._done)
 
-    def _done(self, _code: int, said: str) -> None:
+    def _done(self, _code: int, output: str) -> None:
         """The exit code is 1 where there is a problem, too."""
-        findings = findings_of(said)
+        findings = findings_of(output)
         self.text.setHtml(as_html(findings) if findings else escape(texts.CHECK_FAILED))
         self._copy.setEnabled(True)
 
 
-def findings_of(said: str) -> list[dict[str, Any]]:
+def findings_of(output: str) -> list[dict[str, Any]]:
     """The findings that doctor printed, what is wrong first; none where it could not."""
     try:
-        found = json.loads(said)["findings"]
+        found = json.loads(output)["findings"]
         return sorted(found, key=lambda finding: ORDER.index(finding["state"]))
     except (ValueError, KeyError, TypeError):
         return []
@@ -56,6 +56,6 @@ def as_html(findings: list[dict[str, Any]]) -> str:
     for finding in findings:
         state = finding["state"]
         remedy = f"<br><code>{escape(finding['remedy'])}</code>" if finding["remedy"] else ""
-        said = f"<b>{escape(finding['name'])}</b> ({texts.FINDINGS[state]}): {escape(finding['sentence'])}"
-        parts.append(f"<p>{SIGNS[state]} {said}{remedy}</p>")
+        text = f"<b>{escape(finding['name'])}</b> ({texts.FINDINGS[state]}): {escape(finding['sentence'])}"
+        parts.append(f"<p>{SIGNS[state]} {text}{remedy}</p>")
     return "".join(parts)

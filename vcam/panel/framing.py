@@ -5,7 +5,7 @@ from typing import Any
 from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from vcam.panel import texts
-from vcam.panel.parts import Choice, Slider, form, heading, quiet
+from vcam.panel.parts import Choice, Slider, form, heading, without_signals
 from vcam.panel.wishes import Wishes
 
 LEAST_ZOOM, MOST_ZOOM = 1.0, 2.0
@@ -37,7 +37,7 @@ class Framing(QWidget):
         self.crop.show_value(settings["framing.crop"])
         self.zoom.show_value(settings["framing.zoom"])
         self.zoom.setEnabled(settings["framing.crop"] != "off")
-        with quiet(self.nearest):
+        with without_signals(self.nearest):
             self.nearest.setChecked(settings["framing.people"] == "nearest")
 
     @property

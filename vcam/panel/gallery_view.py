@@ -17,9 +17,9 @@ from vcam.panel import texts
 from vcam.panel.gallery_model import FEW, GalleryModel, name_of
 from vcam.panel.parts import heading, note, say, tell
 from vcam.panel.tiles import IS_BUTTON, Tiles
-from vcam.panel.wishes import Wishes
+from vcam.panel.wishes import Wishes, background
 
-SAID = 10_000  # milliseconds for which a line stays
+NOTE_TIME = 10_000  # milliseconds for which a line stays
 
 
 class Adding(QObject):
@@ -70,8 +70,8 @@ class Gallery(QWidget):
         delete.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
         delete.triggered.connect(lambda: self.remove(self.tiles.currentIndex()))
         self.tiles.addAction(delete)
-        self._quiet = QTimer(self, singleShot=True, interval=SAID)
-        self._quiet.timeout.connect(lambda: say(self.line, ""))
+        self._note_timer = QTimer(self, singleShot=True, interval=NOTE_TIME)
+        self._note_timer.timeout.connect(lambda: say(self.line, ""))
         self._adding = Adding(self)
         self._adding.looking.connect(lambda name: self.say(texts.LOOKING.format(name=printable(name)), stays=True))
         self._adding.added.connect(self._added)
@@ -104,9 +104,9 @@ class Gallery(QWidget):
     def say(self, text: str, stays: bool = False) -> None:
         """A line below the tiles, for a while."""
         say(self.line, text)
-        self._quiet.stop()
+        self._note_timer.stop()
         if not stays:
-            self._quiet.start()
+            self._note_timer.start()
 
     def choose_files(self) -> None:
         """Let the person choose files to add."""
@@ -166,10 +166,7 @@ class Gallery(QWidget):
             self._show(entry)
 
     def _show(self, entry: Entry) -> None:
-        changes: list[tuple[str, Any]] = [(f"look.{entry.kind}", str(entry.path))]
-        if self._settings.get("look.effect") != entry.kind:
-            changes.append(("look.effect", entry.kind))
-        self._wishes.set(*changes)
+        self._wishes.want("look", background(entry.kind, str(entry.path)))
 
     def _pressed(self, index: QModelIndex) -> None:
         if index.data(IS_BUTTON):

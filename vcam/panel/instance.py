@@ -107,8 +107,8 @@ def silent() -> SegBlurError:
 def understood(line: bytes) -> Handover | None:
     """What another call handed over; None for anything else."""
     try:
-        said = json.loads(line)
-        return Handover(tuple(map(str, said["files"])), str(said["token"]), bool(said["hidden"]))
+        message = json.loads(line)
+        return Handover(tuple(map(str, message["files"])), str(message["token"]), bool(message["hidden"]))
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
 

@@ -55,12 +55,12 @@ def say(label: QLabel, text: str) -> None:
     label.setVisible(bool(text))
 
 
-def quiet(*widgets: QWidget) -> AbstractContextManager[Any]:
+def without_signals(*widgets: QWidget) -> AbstractContextManager[Any]:
     """While their values are set by the program, nobody is told."""
-    return Quiet(widgets)
+    return SignalsBlocked(widgets)
 
 
-class Quiet:
+class SignalsBlocked:
     """Blocks signals within its block."""
 
     def __init__(self, widgets: Iterable[QWidget]) -> None:
@@ -102,7 +102,7 @@ class Slider(QSlider):
     def show_value(self, value: float) -> None:
         """As a setting has it; not while the person holds it."""
         if not self.isSliderDown():
-            with quiet(self):
+            with without_signals(self):
                 self.setValue(round(value / self._step))
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's
@@ -128,7 +128,7 @@ class Choice(QComboBox):
 
     def offer(self, values: Iterable[tuple[Any, str]]) -> None:
         """Offer these, the present one again where it is among them."""
-        with quiet(self):
+        with without_signals(self):
             now = self.currentData()
             self.clear()
             for value, text in values:
@@ -138,7 +138,7 @@ class Choice(QComboBox):
     def show_value(self, value: Any, text: str = "") -> None:
         """As a setting has it; one that is not offered is added with its text."""
         index = self.findData(value)
-        with quiet(self):
+        with without_signals(self):
             if index < 0 and text:
                 self.addItem(text, value)
                 index = self.count() - 1

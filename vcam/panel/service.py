@@ -12,16 +12,29 @@ from vcam.system.program import program
 Done = Callable[[int, str], None]  # exit code, 127 where it could not be started; what it printed
 
 
+def new_process(parent: QObject) -> QProcess:
+    """A process without input, not started yet. It is ended with its parent, where Qt would complain."""
+    process = QProcess(parent)
+    process.setStandardInputFile(QProcess.nullDevice())
+
+    def end() -> None:
+        if isValid(process) and process.state() != QProcess.ProcessState.NotRunning:
+            process.blockSignals(True)  # nobody is left who could be told
+            process.kill()
+            process.waitForFinished()
+
+    parent.destroyed.connect(end)
+    return process
+
+
 def call(parent: QObject, words: Sequence[str], done: Done) -> None:
     """Run a command, and tell it when it has ended."""
-    process = QProcess(parent)
+    process = new_process(parent)
 
     def ended(code: int, how: QProcess.ExitStatus) -> None:
-        if not isValid(process):  # the window is gone, and took it along
-            return
-        said = bytes(process.readAllStandardOutput().data()).decode(errors="replace")
+        output = bytes(process.readAllStandardOutput().data()).decode(errors="replace")
         process.deleteLater()
-        done(code if how == QProcess.ExitStatus.NormalExit else 127, said)
+        done(code if how == QProcess.ExitStatus.NormalExit else 127, output)
 
     def failed(error: QProcess.ProcessError) -> None:
         if error == QProcess.ProcessError.FailedToStart:  # the others end it, too

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from PySide6.QtCore import QObject, QProcess
-from shiboken6 import isValid
 
 from vcam.panel import setup_texts as texts
+from vcam.panel.service import new_process
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,9 @@ def read_offers(program: Sequence[str], parent: QObject, then: Callable[[Offers]
     found: dict[str, Offer] = {}
 
     def ask(name: str, *options: str) -> None:
-        process = QProcess(parent)
-        process.setStandardInputFile(QProcess.nullDevice())
+        process = new_process(parent)
 
         def ended(*_: object) -> None:
-            if not isValid(process):
-                return  # it was ended because the parent is gone
             found[name] = offer_of(bytes(process.readAllStandardOutput().data()))
             process.deleteLater()
             if len(found) == 2:

@@ -11,6 +11,7 @@ from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QGuiApplica
 from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from vcam.panel import setup_texts as texts
+from vcam.panel.service import new_process
 from vcam.panel.setup_offers import Offer, Offers, read_offers
 from vcam.panel.setup_parts import Buttons, Choices, Folded, StepList, wrapped
 from vcam.panel.texts import sentence as as_sentence
@@ -192,8 +193,7 @@ class SetupPage(QWidget):
         self._current, self._error = -1, ""
         self._lines.clear()
         self._show("running", texts.PASSWORD if any(step.root for step in offer.steps) else texts.RUNNING)
-        process = self._process = QProcess(self)
-        process.setStandardInputFile(QProcess.nullDevice())
+        process = self._process = new_process(self)
         process.readyReadStandardOutput.connect(self._read)
         process.finished.connect(self._ended)
         process.errorOccurred.connect(

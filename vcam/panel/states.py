@@ -2,6 +2,7 @@
 
 from typing import Any, Literal, NamedTuple
 
+from vcam.control import wording
 from vcam.panel import texts
 
 Fault = Literal["", "asking", "stopped", "silent", "foreign"]
@@ -31,20 +32,20 @@ class State(NamedTuple):
     is_urgent: bool = False  # a screen reader interrupts for it
 
 
-NO_ANSWER = State("no answer", texts.SILENT, "triangle", "red", "restart", True, True)
+NO_ANSWER = State("no answer", wording.SILENT, "triangle", "red", "restart", True, True)
 OTHER_VERSION = State("other version", texts.OTHER_VERSION, "triangle", "red", "restart", True, True)
 NOT_SET_UP = State("not set up", texts.NOT_SET_UP, "square", "", "setup", True)
-STOPPED = State("stopped", texts.STOPPED, "square", "", "start", True)
+STOPPED = State("stopped", wording.STOPPED, "square", "", "start", True)
 ASKING = State("asking", texts.ASKING, "dots")
-ROOM = State("room", texts.ROOM, "triangle", "red", "hide", True, True)
-PAUSED = State("paused", texts.PAUSED, "bars", "amber", "resume", True)
-ASLEEP = State("sleeping", texts.ASLEEP, "ring")
-STARTING = State("starting", texts.STARTING, "dots", "", "pause")
-LIVE = State("live, a program", texts.LIVE, "circle", "green", "pause")
+ROOM = State("room", wording.ROOM, "triangle", "red", "hide", True, True)
+PAUSED = State("paused", wording.PAUSED, "bars", "amber", "resume", True)
+ASLEEP = State("sleeping", wording.ASLEEP, "ring")
+STARTING = State("starting", wording.STARTING, "dots", "", "pause")
+LIVE = State("live, a program", wording.LIVE, "circle", "green", "pause")
 LIVE_UNKNOWN = State("live, unknown", texts.LIVE_UNKNOWN, "circle", "green", "pause")
 LIVE_HERE = State("live, preview only", texts.LIVE_HERE, "circle", "green", "pause")
-LINGERING = State("lingering", texts.LINGERING, "ring", "", "pause")
-IDLE = State("idle", texts.IDLE, "ring", "", "pause")
+LINGERING = State("lingering", wording.LINGERING, "ring", "", "pause")
+IDLE = State("idle", wording.IDLE, "ring", "", "pause")
 
 
 def state_of(known: Known) -> State:

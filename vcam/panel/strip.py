@@ -108,10 +108,10 @@ class Strip(QWidget):
         self.update()
         self.mark.update()
         if is_news:
-            said = QAccessibleAnnouncementEvent(self.sentence, state.sentence)
+            announcement = QAccessibleAnnouncementEvent(self.sentence, state.sentence)
             how = QAccessible.AnnouncementPoliteness
-            said.setPoliteness(how.Assertive if state.is_urgent else how.Polite)
-            QAccessible.updateAccessibility(said)
+            announcement.setPoliteness(how.Assertive if state.is_urgent else how.Polite)
+            QAccessible.updateAccessibility(announcement)
 
     def _shrink_note(self) -> None:
         font = self.font()

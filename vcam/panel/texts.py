@@ -1,22 +1,15 @@
 """What the window says, in one place. An & stands before the letter that Alt reaches."""
 
+from vcam.control import wording
+
 NAME = "SegBlur"
 
-# The strip
+# The strip, with vcam/control/wording.py
 ASKING = "Looking for SegBlur."
-SILENT = "SegBlur does not answer."
 OTHER_VERSION = "SegBlur was updated while it ran."
 NOT_SET_UP = "SegBlur is not set up yet."
-STOPPED = "SegBlur is not running."
-ROOM = "Your room is shown. Everybody who watches can see it."
-PAUSED = "Paused. Others see a notice, and your webcam is off."
-ASLEEP = "The computer goes to sleep."
-STARTING = "One moment, the webcam is being switched on."
-LIVE = "A program is showing SegBlur Camera."
 LIVE_UNKNOWN = "SegBlur Camera is on. Who watches can't be known."
 LIVE_HERE = "Only this window is watching. Your webcam is on."
-IDLE = "Nobody is watching. Your webcam is off."
-LINGERING = "Nobody is watching. Your webcam goes off in a moment."
 BY_HAND = "Start it with: segblur run"
 NOT_STARTED = "It could not be started. Start it with: segblur run"
 
@@ -39,14 +32,7 @@ PREVIEW_RESTS = "The preview rests. Click to go on."
 
 # The background
 BACKGROUND = "Background"
-EFFECTS = {
-    "blur": "Blur",
-    "bokeh": "Lens blur",
-    "pixelate": "Pixels",
-    "grey": "Grey",
-    "dim": "Dim",
-    "colour": "Colour…",
-}
+EFFECTS = wording.EFFECTS | {"colour": "Colour…"}
 STRENGTH = "&Strength"
 CHOOSE_COLOUR = "Colour behind you"
 

@@ -15,7 +15,7 @@ from vcam.panel.first_run import FirstRun
 from vcam.panel.link import Watch
 from vcam.panel.menu import fill
 from vcam.panel.page import Page
-from vcam.panel.parts import quiet
+from vcam.panel.parts import without_signals
 from vcam.panel.preview import Preview
 from vcam.panel.service import start_service
 from vcam.panel.states import Known, is_watched, room_is_shown, settings_of, state_of
@@ -24,7 +24,7 @@ from vcam.panel.wishes import Wish, Wishes
 
 FIRST_SIZE, NARROWEST = (520, 880), 320  # pixels
 OPEN, HIDDEN = 1.0, 5.0  # seconds between two looks at the service
-SAID = 10_000  # milliseconds for which a note stays in the strip
+NOTE_TIME = 10_000  # milliseconds for which a note stays in the strip
 
 
 class Window(QMainWindow):
@@ -52,8 +52,8 @@ class Window(QMainWindow):
         self.setCentralWidget(middle)
         self.preview = Preview(self.page.picture, self)
         self.first_run = FirstRun(self.pages, self.page)
-        self._quiet = QTimer(self, singleShot=True, interval=SAID)
-        self._quiet.timeout.connect(lambda: self.say(""))
+        self._note_timer = QTimer(self, singleShot=True, interval=NOTE_TIME)
+        self._note_timer.timeout.connect(lambda: self.say(""))
         self._connect()
         fill(menu, self)
         self.page.show_preview.setChecked(bool(stored.value("preview", True, bool)))
@@ -110,7 +110,7 @@ class Window(QMainWindow):
         self.page.framing.show_settings(self._settings)
         self.page.camera.show_settings(self._settings, status, watched)
         self.page.picture.set_movable(self.page.framing.is_fixed)
-        with quiet(self.page.mirror):
+        with without_signals(self.page.mirror):
             self.page.mirror.setChecked(self._settings["framing.mirror"])
         self._show_busy()
 
@@ -129,7 +129,7 @@ class Window(QMainWindow):
             self._note = note
             self._render()
         if note:
-            self._quiet.start()
+            self._note_timer.start()
 
     def _refused(self, lane: str, sentence: str) -> None:
         if lane == "output":

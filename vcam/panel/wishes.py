@@ -26,6 +26,11 @@ def setting(key: str, value: Any) -> Wish:
     return Wish("set", {"key": key, "value": value}, {key: value})
 
 
+def background(kind: str, path: str) -> Wish:
+    """That a "picture" or "video" be the background, also tomorrow: in one request, so that it is looked at once."""
+    return Wish("effect", {"effect": kind, kind: path, "keep": True}, {"look.effect": kind, f"look.{kind}": path})
+
+
 class Lane(QObject):
     """Wishes that are asked one after the other, with the status after the last."""
 

@@ -147,5 +147,5 @@ class Loading:
         except SettingsError as error:
             self.outcome = str(error)
         except BaseException as error:  # noqa: BLE001 - whatever happens to a candidate, the network in use goes on
-            said = " ".join(f"{type(error).__name__}: {error}".rstrip(": ").split())
-            self.outcome = f"the network can't be loaded ({said}); take other weights or another engine"
+            reason = " ".join(f"{type(error).__name__}: {error}".rstrip(": ").split())
+            self.outcome = f"the network can't be loaded ({reason}); take other weights or another engine"

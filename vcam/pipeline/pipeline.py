@@ -7,12 +7,13 @@ from dataclasses import replace
 from vcam.effects.look import Look
 from vcam.effects.tones import Glide, Tables, Tone, tables_of
 from vcam.frame import I420, SafeFrame
-from vcam.masks.mask import Complaints, FrameMask, Segment, mask_or_none
+from vcam.masks.mask import FrameMask, Segment, mask_or_none
 from vcam.media.raw_frame import RawFrame
 from vcam.media.turn import UPRIGHT, Turn, enlargement
 from vcam.pipeline.framing import WHOLE, View, framed, least_blur
 from vcam.pipeline.gpu_recovery import WatchedNetwork
 from vcam.settings import Settings
+from vcam.system.log import Repeated
 
 Lap = Callable[[str], AbstractContextManager[None]]  # times what happens in the block as the stage of that name
 
@@ -26,7 +27,8 @@ class Pipeline:
         """`say` is told in a sentence why a frame has no mask, or a scene can't be shown, unless `look` tells that in a
         way of its own.
         """
-        self._complain, self._look, self._lap = Complaints(say), look or Look(say), lap
+        self._complain = Repeated(say, one_kind=True)  # one after the other may give a different figure each
+        self._look, self._lap = look or Look(say), lap
         self._network: Segment | None = None
         self._mask: FrameMask | None = None
         self._view: View | None = None
@@ -45,7 +47,8 @@ class Pipeline:
         if strength is not None and isinstance(network, WatchedNetwork) and network.frames is not None:
             with self._lap("gpu"):
                 made = network.make(frame, strength, self._whole, out, tables)
-            self._complain(made.trouble)
+            if made.trouble:
+                self._complain(made.trouble)
             self._mask, self._whole, self.good = None, True, not made.trouble
             return made.picture
         with self._lap("mask"):

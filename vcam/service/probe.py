@@ -35,7 +35,7 @@ async def look_at(kind: str, path: Path) -> None:
     )
     try:
         async with asyncio.timeout(PATIENCE):
-            said, _ = await process.communicate()
+            output, _ = await process.communicate()
     except TimeoutError:
         raise PictureError(f"{path} could not be read within {PATIENCE:.0f} seconds; take another") from None
     finally:
@@ -43,5 +43,5 @@ async def look_at(kind: str, path: Path) -> None:
             process.kill()
             await process.wait()
     if process.returncode:
-        sentence = " ".join(os.fsdecode(said[:LONGEST]).split())
+        sentence = " ".join(os.fsdecode(output[:LONGEST]).split())
         raise PictureError(sentence or f"{path} can't be read: the decoder failed; take another")

@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Any
 
 from vcam.control import profiles, server
-from vcam.control.config_file import Overrides, overridden, set_sections, set_setting, unset_setting
+from vcam.control.config_file import Overrides, overridden, plain, set_sections, set_setting, unset_setting
 from vcam.control.protocol import socket_path
 from vcam.desktop.fence import SHOWS_ROOM
 from vcam.desktop.seen import Seen
@@ -125,7 +125,7 @@ class Service:
         now = {name: getattr(wanted, name) for name in ("look", "framing", "picture", "camera", "idle")}
         self._state.settings = self._state.settings.model_copy(update=now | {"desktop": wanted.desktop})
         self.network.tell(now)
-        self.network.start(self.network.try_quietly(wanted.network))
+        self.network.start(self.network.change_or_log(wanted.network))
 
     async def _settled(self) -> None:
         """Until nothing is shown any more that was made by settings before the newest."""
@@ -161,18 +161,27 @@ class Service:
             device = arguments["device"]
             return await self._set("camera.device", stable_path(Path(device)) or device)
         if do == "effect":
-            await check_look(changed_look(self._state.settings.look, arguments))
-            look = changed_look(self._state.settings.look, arguments)  # anew: meanwhile others may have changed it
-            self._state.settings = self._state.settings.model_copy(update={"look": look})
-            self.network.tell({"look": look})
-            await self._settled()
-            return {}
+            return await self._effect(**arguments)
         return await self._weights(arguments["use"])
 
     async def _pause(self, paused: bool) -> None:
         self._state.paused = paused
         self._state.settled.clear()
         await self._settled()
+
+    async def _effect(self, keep: bool = False, **values: Any) -> dict[str, Any]:
+        """Change the look; where it is to be kept, in the file before it is seen, or not at all."""
+        await check_look(changed_look(self._state.settings.look, values))
+        if keep:
+            checked = load_settings({"look": values}).look  # not off, which is never in a file
+            kept = {name: plain(getattr(checked, name)) for name in values}
+            await self.network.on_disk(lambda: set_sections(config_path(), {"look": kept}))
+        look = changed_look(self._state.settings.look, values)  # anew: meanwhile others may have changed it
+        self._state.settings = self._state.settings.model_copy(update={"look": look})
+        self.network.tell({"look": look})
+        await self._settled()
+        note = "; ".join(notes_on([f"look.{name}" for name in values], self._overrides)) if keep else ""
+        return {"note": note} if note else {}
 
     async def _set(self, key: str, value: Any) -> dict[str, Any]:
         """Change a setting, here and in the file; a network that can't be used is not written there."""
@@ -224,7 +233,7 @@ class Service:
         await self._settled()
         notes = ["this profile shows the room"] if tree.look.shows_room else []
         keys = [f"{section}.{key}" for section, part in profiles.values(profile).items() for key in part]
-        return "; ".join([*notes, *(f"{key}: {why}" for key in keys if (why := overridden(key, overrides)))])
+        return "; ".join([*notes, *notes_on(keys, overrides)])
 
     async def _weights(self, use: str) -> dict[str, Any]:
         """Take other weights into use, or list those that were good."""
@@ -269,6 +278,11 @@ class Service:
         """What the desktop is told, as docs/desktop.md has it."""
         facts = {"previews": self._previews.count(), "camera": self._camera}
         return seen(self._state, self._outputs, self._previews, facts)
+
+
+def notes_on(keys: Sequence[str], overrides: Overrides) -> list[str]:
+    """Why the file's values of some of these settings count for nothing, if they do."""
+    return [f"{key}: {why}" for key in keys if (why := overridden(key, overrides))]
 
 
 async def serve(settings: Settings, overrides: Overrides, worker: Sequence[str] = WORKER) -> None:

@@ -90,7 +90,7 @@ class WeightsTrial:
             self._state.settings = self._state.settings.model_copy(update={"network": wanted})
             log.info("the network is %s", self._sources.get(str(network.weights), SHIPPED))
 
-    async def try_quietly(self, wanted: NetworkSettings) -> None:
+    async def change_or_log(self, wanted: NetworkSettings) -> None:
         """Change the network, if it is another; a sentence in the log where that can't be."""
         self.seen = signature(wanted.weights)
         try:
@@ -107,7 +107,7 @@ class WeightsTrial:
             now = signature(weights)
             if now != self.seen and now == before and now is not None:
                 log.info("%s has changed", weights)
-                await self.try_quietly(self._state.settings.network)
+                await self.change_or_log(self._state.settings.network)
             before = now
 
     def tell(self, sections: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ CASES = {
     "gpu": [
         (GPU, "ok", "550.54, usable by torch", ""),
         (replace(GPU, cuda_error=None), "ok", "550.54", ""),
-        (Facts(DRIVER), "warning", "an NVIDIA GPU is there, but torch is not installed: the network runs on the CPU",
+        (Facts(DRIVER), "warning", "using the NVIDIA GPU of this machine needs torch: the network runs on the CPU",
          install("cuda")),
         (replace(GPU, cuda_error="too old"), "warning", "(too old)", ""),
         (replace(GPU, driver=DRIVER._replace(nodes=False)), "warning", "nvidia-uvm", "sudo nvidia-modprobe -u"),

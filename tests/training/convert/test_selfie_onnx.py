@@ -19,7 +19,7 @@ from training.convert.selfie_onnx import (
     convolutions,
     difference,
     fill,
-    quiet,
+    without_memory,
 )
 from training.errors import DataError
 
@@ -151,10 +151,10 @@ def test_convolutions_are_read_in_the_order_of_writing_and_only_their_number_and
     model = their_model(network)
     parts = convolutions(model)
     assert len(parts) == 55
-    other = quiet(SelfieNet(SelfieConfig()))
+    other = without_memory(SelfieNet(SelfieConfig()))
     fill(other, parts)
     assert difference(other, model) < 1e-4
-    assert difference(quiet(SelfieNet(SelfieConfig())), model) > 1e-2
+    assert difference(without_memory(SelfieNet(SelfieConfig())), model) > 1e-2
     with pytest.raises(ValueError, match=f"it has {len(parts) - 1} convolutions, not {len(parts)}"):
         fill(other, parts[1:])
     with pytest.raises(ValueError, match="a convolution has"):

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+from segnet.engines import USING_GPU
 from segnet.extras import install
 from vcam.host.checks.check import Host, Verdict
 from vcam.host.facts import read
@@ -74,7 +75,7 @@ def gpu(facts: Facts) -> Verdict:
     if driver is None:
         return Verdict("ok", f"no NVIDIA driver is loaded: {ON_CPU}")
     if not facts.torch:
-        return Verdict("warning", f"an NVIDIA GPU is there, but torch is not installed: {ON_CPU}", install("cuda"))
+        return Verdict("warning", f"{USING_GPU} needs torch: {ON_CPU}", install("cuda"))
     if not driver.nodes:
         sentence = "the GPU's device /dev/nvidia-uvm is missing, and the service has no permission to make it"
         return Verdict("warning", sentence, "sudo nvidia-modprobe -u")

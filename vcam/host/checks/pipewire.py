@@ -101,9 +101,9 @@ def running(root: Path) -> str:
 
 def bus(*words: str) -> Any:
     """What a question over the session's D-Bus is answered with; None where it is not."""
-    said = output("busctl", "--user", "--json=short", *words)
+    answer = output("busctl", "--user", "--json=short", *words)
     try:
-        return None if said is None else json.loads(said)["data"]
+        return None if answer is None else json.loads(answer)["data"]
     except (ValueError, LookupError, TypeError):
         return None
 
@@ -187,7 +187,7 @@ def portal(facts: Facts) -> Verdict:
 
 def permission(facts: Facts) -> Verdict:
     """Whether a program was refused the camera, once and for all."""
-    denied = [program for program, said in facts.permissions.items() if "no" in said]
+    denied = [program for program, answers in facts.permissions.items() if "no" in answers]
     if not denied:
         return Verdict("ok", "the portal refuses the camera to no program")
     names = ", ".join(program or "programs outside a sandbox" for program in denied)
