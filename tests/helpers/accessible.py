@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from dbus_fast import Message, MessageType, Variant
@@ -45,16 +46,25 @@ class Bus:
 
     def program(self, pid: int) -> "Node":
         """The program of that process, once it is there."""
+        return self._find(lambda node: self.pid(node) == pid, f"process {pid}")
+
+    def named(self, name: str) -> "Node":
+        """The program that calls itself so, once it is there."""
+        return self._find(lambda node: node.name == name, f"a program {name}")
+
+    def _find(self, is_wanted: "Callable[[Node], bool]", what: str) -> "Node":
         found: list[Node] = []
 
         def look() -> list[Node]:
-            found[:] = [node for node in Node(self, f"{ATSPI}.Registry", ROOT).children() if self._pid(node) == pid]
+            with suppress(RuntimeError):  # one leaves meanwhile
+                found[:] = filter(is_wanted, Node(self, f"{ATSPI}.Registry", ROOT).children())
             return found
 
-        until(look, f"process {pid} is on the accessibility bus")
+        until(look, f"{what} is on the accessibility bus")
         return found[0]
 
-    def _pid(self, node: "Node") -> int:
+    def pid(self, node: "Node") -> int:
+        """The process that a widget belongs to; 0 where it has ended."""
         try:
             words = (
                 "org.freedesktop.DBus",
@@ -63,7 +73,7 @@ class Bus:
                 "GetConnectionUnixProcessID",
             )
             return int(self.call(*words, "s", node.service)[0])
-        except RuntimeError:  # it has left meanwhile
+        except RuntimeError:
             return 0
 
     def close_bus(self) -> None:

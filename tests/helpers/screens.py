@@ -40,12 +40,6 @@ class Screen(Session):
         """All that is on the screen."""
         return ImageGrab.grab(xdisplay=f":{self.display}")
 
-    def is_managed(self) -> bool:
-        """Whether the window manager works. Raises RuntimeError where it has ended."""
-        if (code := self.processes["openbox"].poll()) is not None:
-            raise RuntimeError(f"openbox ended with {code}: {(self.folder / 'openbox.log').read_text()}")
-        return bool(self.run("xdotool", "get_num_desktops").strip())
-
     def window(self) -> str:
         """The number of the window that is seen."""
         found: list[str] = []
@@ -68,8 +62,6 @@ def screen(width: int = SIZE[0], height: int = SIZE[1]) -> Iterator[Screen]:
     need(PARTS)
     with tempfile.TemporaryDirectory(prefix="screen-", ignore_cleanup_errors=True) as folder:
         here = Screen(Path(folder))
-        # Other tests have Qt without a screen, and OpenCV names a Qt of its own.
-        here.environment = {name: value for name, value in here.environment.items() if not name.startswith("QT_")}
         try:
             size = f"{width}x{height}x24"
             # Else the screen begins anew whenever its last program leaves, and whoever comes just then is refused.
@@ -80,18 +72,31 @@ def screen(width: int = SIZE[0], height: int = SIZE[1]) -> Iterator[Screen]:
             config.write_text(BUS.format(path=here.folder / "bus"))
             words = ("dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile", "--print-address={}")
             started(here, "dbus", *words)
-            here.start("openbox")
-            here.start("accessibility", LAUNCHER, "--launch-immediately")
-            until(here.is_managed, "the window manager is there")
-            here.environment |= {
-                "PYTHONPATH": str(ROOT),
-                "QT_LINUX_ACCESSIBILITY_ALWAYS_ON": "1",
-                "QT_STYLE_OVERRIDE": "Fusion",
-            }
+            furnish(here)
+            here.environment |= {"PYTHONPATH": str(ROOT)}
             yield here
         finally:
             for name in reversed(list(here.processes)):
                 here.stop(name)
+
+
+def furnish(here: Session) -> None:
+    """A window manager, and what screen readers need, on the screen and the bus of a session; windows of Qt are then
+    the same everywhere.
+    """
+    here.start("openbox")
+    here.start("accessibility", LAUNCHER, "--launch-immediately")
+    until(lambda: is_managed(here), "the window manager is there")
+    # Other tests have Qt without a screen, and OpenCV names a Qt of its own.
+    others = {name: value for name, value in here.environment.items() if not name.startswith("QT_")}
+    here.environment = others | {"QT_LINUX_ACCESSIBILITY_ALWAYS_ON": "1", "QT_STYLE_OVERRIDE": "Fusion"}
+
+
+def is_managed(here: Session) -> bool:
+    """Whether the window manager works. Raises RuntimeError where it has ended."""
+    if (code := here.processes["openbox"].poll()) is not None:
+        raise RuntimeError(f"openbox ended with {code}: {(here.folder / 'openbox.log').read_text()}")
+    return bool(here.run("xdotool", "get_num_desktops").strip())
 
 
 def start_panel(here: Screen, *words: str, name: str = "panel", **environment: str) -> int:
