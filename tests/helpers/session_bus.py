@@ -116,7 +116,7 @@ async def window():
 
         async def look():
             while True:
-                reader.take()
+                reader.take(bytes)
                 await asyncio.sleep(0.05)
 
         task = asyncio.ensure_future(look())

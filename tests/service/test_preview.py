@@ -39,7 +39,7 @@ def wait_for(reader, wanted):
     deadline = monotonic() + PATIENCE
     while monotonic() < deadline:
         select.select([reader], [], [], PATIENCE)
-        if taken := reader.take():
+        if taken := reader.take(bytes):
             pixels = np.frombuffer(taken, np.uint8).reshape(height * 3 // 2, width)
             assert secret_of(planes(pixels)[0]) < 0.02
             if kind(pixels) == wanted:

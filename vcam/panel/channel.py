@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from math import ceil
 from socket import socket
+from typing import cast
 
 from PySide6.QtCore import QObject, QSocketNotifier, Signal
 from PySide6.QtGui import QImage
@@ -25,21 +26,23 @@ TO_BGR = (
 )
 
 
-def convert(i420: bytes, size: tuple[int, int], step: int) -> tuple[bytes, tuple[int, int]]:
+def convert(i420: memoryview, size: tuple[int, int], step: int) -> tuple[bytes, tuple[int, int]]:
     """A picture as `frame.I420` of (width, height), reduced to a `step`-th: blue, green, red and a byte of no meaning
     for each pixel; and its size.
     """
     width, height = size
-    from PIL import Image  # takes a fifth of the window's start, and is not needed before the first picture
+    from PIL import Image, ImageFile  # takes a fifth of the window's start; not needed before the first picture
 
     half, whole, quarter = (width // 2, height // 2), width * height, width * height // 4
-    y = Image.frombuffer("L", size, i420[:whole], "raw", "L", 0, 1)
-    chroma = (i420[whole : whole + quarter], i420[whole + quarter :])
+    pixels = cast("bytes", i420)  # Pillow reads any buffer, though its types don't say so
+    y = Image.frombuffer("L", size, pixels[:whole], "raw", "L", 0, 1)
+    chroma = (pixels[whole : whole + quarter], pixels[whole + quarter :])
     planes = [Image.frombuffer("L", half, plane, "raw", "L", 0, 1) for plane in chroma]
     if step > 1:
         y = y.reduce(step)
     u, v = (plane if plane.size == y.size else plane.resize(y.size, Image.Resampling.BILINEAR) for plane in planes)
     picture = Image.merge("RGB", (y, u, v)).convert("RGB", TO_BGR)
+    ImageFile.MAXBLOCK = 4 * y.width * y.height  # all bytes in one piece, instead of many that are joined then
     return picture.tobytes("raw", "RGBX"), picture.size
 
 
@@ -116,10 +119,10 @@ class Channel(QObject):
         if self._reader.ended:
             self._end("")
             return
-        pixels = self._reader.take()
-        if pixels is not None:
-            size = self._reader.size
-            self._bytes, (width, height) = convert(pixels, size, step_for(size[0], self.width))
+        size = self._reader.size
+        made = self._reader.take(lambda i420: convert(i420, size, step_for(size[0], self.width)))
+        if made is not None:
+            self._bytes, (width, height) = made
             self.shown.emit(QImage(self._bytes, width, height, 4 * width, QImage.Format.Format_RGB32))
 
     def _end(self, why: str) -> None:
