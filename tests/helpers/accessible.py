@@ -22,9 +22,17 @@ class Bus:
         self._loop = asyncio.new_event_loop()
         self._bus: MessageBus | None = None
         self._bus = self._connect(session_bus)
-        address = self.call("org.a11y.Bus", "/org/a11y/bus", "org.a11y.Bus", "GetAddress")[0]
+        until(self._address, "there is a bus for screen readers")
+        address = self._address()
         self.close_bus()
         self._bus = self._connect(address)
+
+    def _address(self) -> str:
+        """Where the bus of screen readers is; "" while it is not there yet."""
+        try:
+            return str(self.call("org.a11y.Bus", "/org/a11y/bus", "org.a11y.Bus", "GetAddress")[0])
+        except RuntimeError:
+            return ""
 
     def _connect(self, address: str) -> MessageBus:
         async def connect() -> MessageBus:
