@@ -78,6 +78,17 @@ def test_paused_a_preview_shows_a_placeholder(running):
         wait_for(reader, "sharp")
 
 
+def test_behind_a_locked_screen_a_preview_does_not_keep_the_webcam_on(running):
+    with open_preview() as reader:
+        wait_for(reader, "sharp")
+        running.previews.lock(True)
+        wait_for(reader, "placeholder")
+        until(lambda: not running.supervisor._worker._streams)
+        assert client.ask("status")["state"] == "idle"
+        running.previews.lock(False)
+        wait_for(reader, "sharp")
+
+
 def test_a_preview_ends_with_the_next_request_which_is_answered(running):
     with Caller(socket_path()) as caller:
         caller.send(b'{"segblur": 1, "id": 3, "do": "preview"}\n')  # its descriptors are not even taken
