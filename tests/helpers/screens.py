@@ -68,10 +68,7 @@ def screen(width: int = SIZE[0], height: int = SIZE[1]) -> Iterator[Screen]:
             words = ("Xvfb", "-noreset", "-displayfd", "{}", "-nolisten", "tcp", "-screen", "0", size)
             here.display = started(here, "Xvfb", *words)
             here.environment |= {"DISPLAY": f":{here.display}"}
-            config = here.folder / "bus.conf"
-            config.write_text(BUS.format(path=here.folder / "bus"))
-            words = ("dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile", "--print-address={}")
-            started(here, "dbus", *words)
+            start_bus(here)
             furnish(here)
             here.environment |= {"PYTHONPATH": str(ROOT)}
             yield here
@@ -80,13 +77,23 @@ def screen(width: int = SIZE[0], height: int = SIZE[1]) -> Iterator[Screen]:
                 here.stop(name)
 
 
+def start_bus(here: Session) -> None:
+    """The session's D-Bus, which starts no programs."""
+    config = here.folder / "bus.conf"
+    config.write_text(BUS.format(path=here.folder / "bus"))
+    started(here, "dbus", "dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile", "--print-address={}")
+
+
 def furnish(here: Session) -> None:
-    """A window manager, and what screen readers need, on the screen and the bus of a session; windows of Qt are then
-    the same everywhere.
-    """
+    """A window manager, and what screen readers need, on the screen and the bus of a session."""
     here.start("openbox")
-    here.start("accessibility", LAUNCHER, "--launch-immediately")
     until(lambda: is_managed(here), "the window manager is there")
+    let_be_read(here)
+
+
+def let_be_read(here: Session) -> None:
+    """What screen readers need, on the bus of a session. Windows of Qt look the same everywhere then."""
+    here.start("accessibility", LAUNCHER, "--launch-immediately")
     # Other tests have Qt without a screen, and OpenCV names a Qt of its own.
     others = {name: value for name, value in here.environment.items() if not name.startswith("QT_")}
     here.environment = others | {"QT_LINUX_ACCESSIBILITY_ALWAYS_ON": "1", "QT_STYLE_OVERRIDE": "Fusion"}

@@ -22,7 +22,8 @@ def test_a_picture_reduced_to_a_half_is_within_two_levels_of_float64(width, heig
     pixels = rng.integers(16, 236, width * height * 3 // 2).astype(np.uint8)
     data, size = convert(memoryview(pixels), (width, height), 2)
     assert size == (width // 2, height // 2)
-    shown = np.frombuffer(data, np.uint8).reshape(size[1], size[0], 4)[..., :3]
+    shown, filler = np.split(np.frombuffer(data, np.uint8).reshape(size[1], size[0], 4), [3], axis=2)
+    assert (filler == 255).all()
     assert np.abs(shown - plain(pixels, width, height, 2)).max() <= 2
 
 

@@ -27,8 +27,8 @@ TO_BGR = (
 
 
 def convert(i420: memoryview, size: tuple[int, int], step: int) -> tuple[bytes, tuple[int, int]]:
-    """A picture as `frame.I420` of (width, height), reduced to a `step`-th: blue, green, red and a byte of no meaning
-    for each pixel; and its size.
+    """A picture as `frame.I420` of (width, height), reduced to a `step`-th: blue, green, red and 255 of each pixel; its
+    size.
     """
     width, height = size
     from PIL import Image, ImageFile  # takes a fifth of the window's start; not needed before the first picture
@@ -42,8 +42,9 @@ def convert(i420: memoryview, size: tuple[int, int], step: int) -> tuple[bytes, 
         y = y.reduce(step)
     u, v = (plane if plane.size == y.size else plane.resize(y.size, Image.Resampling.BILINEAR) for plane in planes)
     picture = Image.merge("RGB", (y, u, v)).convert("RGB", TO_BGR)
+    picture.putalpha(255)  # Qt wants it, and a window that is composed, as under Wayland, would be transparent there
     ImageFile.MAXBLOCK = 4 * y.width * y.height  # all bytes in one piece, instead of many that are joined then
-    return picture.tobytes("raw", "RGBX"), picture.size
+    return picture.tobytes("raw", "RGBA"), picture.size
 
 
 def step_for(width: int, shown: int) -> int:
