@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from contextlib import asynccontextmanager
 from typing import Annotated
 
@@ -124,7 +125,7 @@ def test_a_bus_that_dies_unlocks_and_one_that_comes_again_is_asked(system_bus):
             async with logind() as (_, first, _):
                 first.lock(True)
                 await until(lambda: told and told[-1])
-                system_bus.stop()
+                system_bus.stop(signal.SIGKILL)
                 await until(lambda: not told[-1])
             system_bus.start()
             async with logind() as (_, first, _):
