@@ -5,9 +5,10 @@ NumPy or OpenCV would cost the window 10 to 25 MB, and OpenCV brings a Qt of its
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from math import ceil
 from socket import socket
-from typing import cast
+from typing import Any
 
 from PySide6.QtCore import QObject, QSocketNotifier, Signal
 from PySide6.QtGui import QImage
@@ -26,17 +27,23 @@ TO_BGR = (
 )
 
 
+@cache
+def pillow() -> tuple[Any, Any]:
+    """Image and ImageFile, which take a fifth of the window's start and are not needed before the first picture."""
+    from PIL import Image, ImageFile
+
+    return Image, ImageFile
+
+
 def convert(i420: memoryview, size: tuple[int, int], step: int) -> tuple[bytes, tuple[int, int]]:
     """A picture as `frame.I420` of (width, height), reduced to a `step`-th: blue, green, red and 255 of each pixel; its
     size.
     """
     width, height = size
-    from PIL import Image, ImageFile  # takes a fifth of the window's start; not needed before the first picture
-
+    Image, ImageFile = pillow()  # noqa: N806 - modules
     half, whole, quarter = (width // 2, height // 2), width * height, width * height // 4
-    pixels = cast("bytes", i420)  # Pillow reads any buffer, though its types don't say so
-    y = Image.frombuffer("L", size, pixels[:whole], "raw", "L", 0, 1)
-    chroma = (pixels[whole : whole + quarter], pixels[whole + quarter :])
+    y = Image.frombuffer("L", size, i420[:whole], "raw", "L", 0, 1)
+    chroma = (i420[whole : whole + quarter], i420[whole + quarter :])
     planes = [Image.frombuffer("L", half, plane, "raw", "L", 0, 1) for plane in chroma]
     if step > 1:
         y = y.reduce(step)
