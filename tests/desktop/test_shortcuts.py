@@ -1,13 +1,16 @@
 """Keys by the portal, of which there is a stand-in."""
 
 import asyncio
+import subprocess
+import sys
 from contextlib import asynccontextmanager
 
-from tests.helpers.session_bus import Portal, Registry, connection, stand_in, until
+from tests.helpers.desk import owned, owner
+from tests.helpers.session_bus import Portal, Program, Registry, connection, stand_in, until
 from vcam.desktop import texts
 from vcam.desktop.bus import Names
 from vcam.desktop.shortcuts import Shortcuts
-from vcam.names import APP
+from vcam.names import APP, TRAY
 
 
 @asynccontextmanager
@@ -90,3 +93,47 @@ def test_a_portal_without_shortcuts_is_the_same(bus, caplog):
 
     asyncio.run(scene())
     assert texts.NO_SHORTCUTS in caplog.text
+
+
+def test_the_desktop_shows_where_they_are_changed_if_it_can_and_else_they_are_told(bus):
+    async def asked_with(number):
+        async with keys() as (shortcuts, _, caller), stand_in(Portal(caller, number=number)) as portal:
+            await shortcuts.start()
+            await until(lambda: shortcuts._session)
+            return await shortcuts.configure(), portal.configured == [portal.session]
+
+    assert asyncio.run(asked_with(2)) == ("", True)
+    sentence, shown = asyncio.run(asked_with(1))
+    assert not shown
+    assert sentence.startswith("Pause or resume SegBlur: Ctrl+Alt+B; Open SegBlur: no key; Next background: no key.")
+
+
+def test_before_the_person_has_answered_and_without_a_portal_it_is_said(bus):
+    async def scene():
+        async with keys() as (shortcuts, _, _):
+            await shortcuts.start()
+            assert await shortcuts.configure() == texts.NO_SHORTCUTS
+            async with stand_in(Portal(":1.0")):  # whose answer goes to another
+                await until(lambda: shortcuts._binding)
+                assert await shortcuts.configure() == texts.SHORTCUTS_ASKED
+
+    asyncio.run(scene())
+
+
+def said(*words):
+    """What a command prints."""
+    done = subprocess.run([sys.executable, "-m", "vcam", *words], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def test_other_programs_ask_the_icon_for_them(bus):
+    async def scene():
+        assert await asyncio.to_thread(said, "tray", "--shortcuts") == texts.SHORTCUTS_NEED_ICON
+        async with Program("tray"), connection() as other:
+            await owned(other, TRAY)
+            async with stand_in(Portal(await owner(other, TRAY), number=2)) as portal:
+                while await asyncio.to_thread(said, "tray", "--shortcuts") != texts.SHORTCUTS_SHOWN:
+                    assert not portal.configured
+                assert portal.configured == [portal.session]
+
+    asyncio.run(scene())

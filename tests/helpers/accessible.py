@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from dbus_fast import Message, MessageType, Variant
@@ -21,9 +22,17 @@ class Bus:
         self._loop = asyncio.new_event_loop()
         self._bus: MessageBus | None = None
         self._bus = self._connect(session_bus)
-        address = self.call("org.a11y.Bus", "/org/a11y/bus", "org.a11y.Bus", "GetAddress")[0]
+        until(self._address, "there is a bus for screen readers")
+        address = self._address()
         self.close_bus()
         self._bus = self._connect(address)
+
+    def _address(self) -> str:
+        """Where the bus of screen readers is; "" while it is not there yet."""
+        try:
+            return str(self.call("org.a11y.Bus", "/org/a11y/bus", "org.a11y.Bus", "GetAddress")[0])
+        except RuntimeError:
+            return ""
 
     def _connect(self, address: str) -> MessageBus:
         async def connect() -> MessageBus:
@@ -45,16 +54,25 @@ class Bus:
 
     def program(self, pid: int) -> "Node":
         """The program of that process, once it is there."""
+        return self._find(lambda node: self.pid(node) == pid, f"process {pid}")
+
+    def named(self, name: str) -> "Node":
+        """The program that calls itself so, once it is there."""
+        return self._find(lambda node: node.name == name, f"a program {name}")
+
+    def _find(self, is_wanted: "Callable[[Node], bool]", what: str) -> "Node":
         found: list[Node] = []
 
         def look() -> list[Node]:
-            found[:] = [node for node in Node(self, f"{ATSPI}.Registry", ROOT).children() if self._pid(node) == pid]
+            with suppress(RuntimeError):  # one leaves meanwhile
+                found[:] = filter(is_wanted, Node(self, f"{ATSPI}.Registry", ROOT).children())
             return found
 
-        until(look, f"process {pid} is on the accessibility bus")
+        until(look, f"{what} is on the accessibility bus")
         return found[0]
 
-    def _pid(self, node: "Node") -> int:
+    def pid(self, node: "Node") -> int:
+        """The process that a widget belongs to; 0 where it has ended."""
         try:
             words = (
                 "org.freedesktop.DBus",
@@ -63,7 +81,7 @@ class Bus:
                 "GetConnectionUnixProcessID",
             )
             return int(self.call(*words, "s", node.service)[0])
-        except RuntimeError:  # it has left meanwhile
+        except RuntimeError:
             return 0
 
     def close_bus(self) -> None:

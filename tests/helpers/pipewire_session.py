@@ -152,9 +152,9 @@ def session(desktop: bool = False) -> Iterator[Session]:
             path.write_text(text)
         try:
             if desktop:
-                screen = started(
-                    here, "Xvfb", "Xvfb", "-displayfd", "{}", "-nolisten", "tcp", "-screen", "0", "1280x1024x24"
-                )
+                # Else the screen begins anew whenever its last program leaves, and whoever comes just then is refused.
+                words = ("Xvfb", "-noreset", "-displayfd", "{}", "-nolisten", "tcp", "-screen", "0", "1280x1024x24")
+                screen = started(here, "Xvfb", *words)
                 here.environment |= {"DISPLAY": f":{screen}", "XDG_CURRENT_DESKTOP": "gnome"}
             bus = here.environment["DBUS_SESSION_BUS_ADDRESS"]
             started(

@@ -40,12 +40,6 @@ class Screen(Session):
         """All that is on the screen."""
         return ImageGrab.grab(xdisplay=f":{self.display}")
 
-    def is_managed(self) -> bool:
-        """Whether the window manager works. Raises RuntimeError where it has ended."""
-        if (code := self.processes["openbox"].poll()) is not None:
-            raise RuntimeError(f"openbox ended with {code}: {(self.folder / 'openbox.log').read_text()}")
-        return bool(self.run("xdotool", "get_num_desktops").strip())
-
     def window(self) -> str:
         """The number of the window that is seen."""
         found: list[str] = []
@@ -68,30 +62,48 @@ def screen(width: int = SIZE[0], height: int = SIZE[1]) -> Iterator[Screen]:
     need(PARTS)
     with tempfile.TemporaryDirectory(prefix="screen-", ignore_cleanup_errors=True) as folder:
         here = Screen(Path(folder))
-        # Other tests have Qt without a screen, and OpenCV names a Qt of its own.
-        here.environment = {name: value for name, value in here.environment.items() if not name.startswith("QT_")}
         try:
             size = f"{width}x{height}x24"
             # Else the screen begins anew whenever its last program leaves, and whoever comes just then is refused.
             words = ("Xvfb", "-noreset", "-displayfd", "{}", "-nolisten", "tcp", "-screen", "0", size)
             here.display = started(here, "Xvfb", *words)
             here.environment |= {"DISPLAY": f":{here.display}"}
-            config = here.folder / "bus.conf"
-            config.write_text(BUS.format(path=here.folder / "bus"))
-            words = ("dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile", "--print-address={}")
-            started(here, "dbus", *words)
-            here.start("openbox")
-            here.start("accessibility", LAUNCHER, "--launch-immediately")
-            until(here.is_managed, "the window manager is there")
-            here.environment |= {
-                "PYTHONPATH": str(ROOT),
-                "QT_LINUX_ACCESSIBILITY_ALWAYS_ON": "1",
-                "QT_STYLE_OVERRIDE": "Fusion",
-            }
+            start_bus(here)
+            furnish(here)
+            here.environment |= {"PYTHONPATH": str(ROOT)}
             yield here
         finally:
             for name in reversed(list(here.processes)):
                 here.stop(name)
+
+
+def start_bus(here: Session) -> None:
+    """The session's D-Bus, which starts no programs."""
+    config = here.folder / "bus.conf"
+    config.write_text(BUS.format(path=here.folder / "bus"))
+    started(here, "dbus", "dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile", "--print-address={}")
+
+
+def furnish(here: Session) -> None:
+    """A window manager, and what screen readers need, on the screen and the bus of a session."""
+    here.start("openbox")
+    until(lambda: is_managed(here), "the window manager is there")
+    let_be_read(here)
+
+
+def let_be_read(here: Session) -> None:
+    """What screen readers need, on the bus of a session. Windows of Qt look the same everywhere then."""
+    here.start("accessibility", LAUNCHER, "--launch-immediately")
+    # Other tests have Qt without a screen, and OpenCV names a Qt of its own.
+    others = {name: value for name, value in here.environment.items() if not name.startswith("QT_")}
+    here.environment = others | {"QT_LINUX_ACCESSIBILITY_ALWAYS_ON": "1", "QT_STYLE_OVERRIDE": "Fusion"}
+
+
+def is_managed(here: Session) -> bool:
+    """Whether the window manager works. Raises RuntimeError where it has ended."""
+    if (code := here.processes["openbox"].poll()) is not None:
+        raise RuntimeError(f"openbox ended with {code}: {(here.folder / 'openbox.log').read_text()}")
+    return bool(here.run("xdotool", "get_num_desktops").strip())
 
 
 def start_panel(here: Screen, *words: str, name: str = "panel", **environment: str) -> int:

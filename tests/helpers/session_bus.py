@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Annotated
 
-from dbus_fast import Message, Variant
+from dbus_fast import Message, PropertyAccess, Variant
 from dbus_fast.aio import MessageBus
 from dbus_fast.annotations import DBusDict, DBusInt32, DBusObjectPath, DBusSignature, DBusStr, DBusUInt32
-from dbus_fast.service import ServiceInterface, dbus_method, dbus_signal
+from dbus_fast.service import ServiceInterface, dbus_method, dbus_property, dbus_signal
 
 from tests.helpers.pipewire_session import need
 from vcam.control.preview import open_preview
@@ -116,7 +116,7 @@ async def window():
 
         async def look():
             while True:
-                reader.take()
+                reader.take(bytes)
                 await asyncio.sleep(0.05)
 
         task = asyncio.ensure_future(look())
@@ -239,13 +239,19 @@ class Server(ServiceInterface):
 
 
 class Portal(ServiceInterface):
-    """The portal's part for shortcuts; `caller` is the connection that asks, `code` how the person decides."""
+    """The portal's part for shortcuts; `caller` is the connection that asks, `code` how the person decides, `number`
+    the interface's version.
+    """
 
     NAME, PATH = "org.freedesktop.portal.Desktop", "/org/freedesktop/portal/desktop"
 
-    def __init__(self, caller="", code=0):
+    def __init__(self, caller="", code=0, number=1):
         super().__init__("org.freedesktop.portal.GlobalShortcuts")
-        self.caller, self.code, self.bound = caller, code, None
+        self.caller, self.code, self.number, self.bound, self.configured = caller, code, number, None, []
+
+    @dbus_property(PropertyAccess.READ, "version")
+    def version(self) -> DBusUInt32:
+        return self.number
 
     @dbus_method("CreateSession")
     def create_session(self, options: DBusDict) -> DBusObjectPath:
@@ -257,6 +263,17 @@ class Portal(ServiceInterface):
         self.session = session
         self.bound = {key: {name: one.value for name, one in about.items()} for key, about in keys}
         return self._answer(options, self.code, {})
+
+    @dbus_method("ListShortcuts")
+    def list(self, session: DBusObjectPath, options: DBusDict) -> DBusObjectPath:
+        assert session == self.session
+        about = {"toggle": "Ctrl+Alt+B", "panel": ""}
+        keys = [[key, {"trigger_description": Variant("s", trigger)}] for key, trigger in about.items()]
+        return self._answer(options, 0, {"shortcuts": Variant("a(sa{sv})", keys)})
+
+    @dbus_method("ConfigureShortcuts")
+    def configure(self, session: DBusObjectPath, window: DBusStr, options: DBusDict):
+        self.configured.append(session)
 
     def _answer(self, options, code, results):
         sender = self.caller.removeprefix(":").replace(".", "_")

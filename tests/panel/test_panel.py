@@ -16,6 +16,7 @@ from tests.helpers.running import Running, at_home, file  # noqa: F401 - a fixtu
 from tests.helpers.screens import screen, start_panel
 from vcam.control import client, wording
 from vcam.control.protocol import socket_path
+from vcam.desktop import texts as desktop_texts
 from vcam.panel import setup_texts, texts
 from vcam.service.supervisor import WORKER
 from vcam.settings import IdleSettings, config_path
@@ -194,6 +195,19 @@ def test_without_a_service_and_not_set_up_the_window_offers_to_set_it_up(open_pa
     assert not window.find("list", texts.BACKGROUND).has("enabled")
     window.find("push button", "Set up…").do()
     says(window, setup_texts.TITLE)
+
+
+def test_a_screen_reader_opens_the_menu_which_says_what_shortcuts_need_where_there_is_no_icon(here, open_panel):
+    def windows():
+        return here.run("xdotool", "search", "--onlyvisible", "--class", "segblur").split()
+
+    window = open_panel()
+    says(window, setup_texts.TITLE)
+    assert windows() == [here.window()]
+    window.find("push button", texts.MENU).do()
+    until(lambda: len(windows()) == 2, "the menu is open")
+    here.key("t")  # its entries are no part of the tree
+    says(window, desktop_texts.SHORTCUTS_NEED_ICON)
 
 
 def test_a_second_call_ends_and_shows_the_first_window(here, service, open_panel):

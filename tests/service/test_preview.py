@@ -39,7 +39,7 @@ def wait_for(reader, wanted):
     deadline = monotonic() + PATIENCE
     while monotonic() < deadline:
         select.select([reader], [], [], PATIENCE)
-        if taken := reader.take():
+        if taken := reader.take(bytes):
             pixels = np.frombuffer(taken, np.uint8).reshape(height * 3 // 2, width)
             assert secret_of(planes(pixels)[0]) < 0.02
             if kind(pixels) == wanted:
@@ -75,6 +75,17 @@ def test_paused_a_preview_shows_a_placeholder(running):
         client.ask("pause")
         wait_for(reader, "placeholder")
         client.ask("resume")
+        wait_for(reader, "sharp")
+
+
+def test_behind_a_locked_screen_a_preview_does_not_keep_the_webcam_on(running):
+    with open_preview() as reader:
+        wait_for(reader, "sharp")
+        running.previews.lock(True)
+        wait_for(reader, "placeholder")
+        until(lambda: not running.supervisor._worker._streams)
+        assert client.ask("status")["state"] == "idle"
+        running.previews.lock(False)
         wait_for(reader, "sharp")
 
 

@@ -18,15 +18,16 @@ import mmap
 import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from vcam.control.client import PATIENCE, ForeignError, StoppedError, connect, post, silent, understood
 
 MAGIC, LAYOUT = b"SBPREV01", 1
 SLOTS, HEADER = 3, 4096
 NEWEST, NUMBERS, ENDED = 8, 16, 40  # where the header's fields are
+Made = TypeVar("Made")
 ATTEMPTS = 4  # at a picture that is overwritten while it is read
 
 
@@ -51,8 +52,11 @@ class PreviewReader:
         """Whether no more pictures come."""
         return self._field(ENDED) == 1
 
-    def take(self) -> bytes | None:
-        """The newest picture, as `frame.I420` of `size`; None where there is none since the last call."""
+    def take(self, make: Callable[[memoryview], Made]) -> Made | None:
+        """What `make` makes of the newest picture, which it is given where it lies, as `frame.I420` of `size`; None
+        where there is none since the last call. What is overwritten meanwhile is made again, and `make` may keep
+        nothing of what it was given.
+        """
         with suppress(BlockingIOError):
             os.eventfd_read(self._news)
         for _ in range(ATTEMPTS):
@@ -61,10 +65,11 @@ class PreviewReader:
             if number == self._seen:
                 return None
             at = HEADER + slot * self._bytes
-            pixels = self._memory[at : at + self._bytes]
+            with memoryview(self._memory) as memory, memory[at : at + self._bytes] as pixels:
+                made = make(pixels)
             if number % 2 == 0 and self._field(NUMBERS + 8 * slot) == number:
                 self._seen = number
-                return pixels
+                return made
         return None
 
     def _field(self, at: int) -> int:

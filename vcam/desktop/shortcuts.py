@@ -1,4 +1,7 @@
-"""Keys that work in every program, by the desktop's portal: org.freedesktop.portal.GlobalShortcuts."""
+"""Keys that work in every program, by the desktop's portal: org.freedesktop.portal.GlobalShortcuts.
+
+The portal gives them to one connection, which is the icon's. Others ask the icon for them.
+"""
 
 import asyncio
 import logging
@@ -8,11 +11,13 @@ from typing import Any
 
 from dbus_fast import Message, Variant
 from dbus_fast.aio import MessageBus
+from dbus_fast.annotations import DBusStr
 from dbus_fast.errors import DBusError
+from dbus_fast.service import ServiceInterface, dbus_method
 
 from vcam.desktop import texts
-from vcam.desktop.bus import BUS_ERRORS, DAEMON, DAEMON_PATH, Names, Target, call
-from vcam.names import APP
+from vcam.desktop.bus import BUS_ERRORS, DAEMON, DAEMON_PATH, PROPERTIES, Names, Target, call, connect
+from vcam.names import APP, TRAY
 
 log = logging.getLogger("segblur.tray")
 
@@ -21,6 +26,8 @@ SHORTCUTS = Target(PORTAL, PORTAL_PATH, "org.freedesktop.portal.GlobalShortcuts"
 REGISTRY = Target(PORTAL, PORTAL_PATH, "org.freedesktop.host.portal.Registry")
 REQUEST = Target(PORTAL, PORTAL_PATH, "org.freedesktop.portal.Request")
 TRIGGERS = {"toggle": "CTRL+ALT+b"}  # which the person may change
+CONFIGURABLE = 2  # the portal's version that can show where keys are changed
+ICON = Target(TRAY, "/" + TRAY.replace(".", "/"), TRAY)
 
 
 class Shortcuts:
@@ -65,6 +72,21 @@ class Shortcuts:
         except (*BUS_ERRORS, KeyError) as error:
             log.warning("%s (%s)", texts.NO_SHORTCUTS, error)
 
+    async def configure(self) -> str:
+        """Have the desktop show where the keys are changed, ""; where it can't, a sentence with what they are. Raises
+        one of BUS_ERRORS.
+        """
+        if not self._session:
+            is_asking = self._binding is not None and not self._binding.done()
+            return texts.SHORTCUTS_ASKED if is_asking else texts.NO_SHORTCUTS
+        properties = SHORTCUTS._replace(interface=PROPERTIES)
+        (version,) = await call(self._bus, properties, "Get", "ss", [SHORTCUTS.interface, "version"])
+        if version.value >= CONFIGURABLE:
+            await call(self._bus, SHORTCUTS, "ConfigureShortcuts", "osa{sv}", [self._session, "", {}])
+            return ""
+        found = (await self._request("ListShortcuts", "o", [self._session], {}))["shortcuts"].value
+        return texts.keys({key: about["trigger_description"].value for key, about in found})
+
     async def _request(
         self, member: str, signature: str, body: list[Any], options: dict[str, Variant]
     ) -> dict[str, Variant]:
@@ -94,6 +116,38 @@ class Shortcuts:
         if session == self._session and key in texts.SHORTCUTS:
             given = options.get("activation_token")
             self._pressed(key, given.value if given is not None and given.signature == "s" else "")
+
+
+class IconInterface(ServiceInterface):
+    """What the icon's process does for other programs."""
+
+    def __init__(self, shortcuts: Shortcuts) -> None:
+        super().__init__(ICON.interface)
+        self._shortcuts = shortcuts
+
+    @dbus_method("Shortcuts")
+    async def shortcuts(self) -> DBusStr:
+        """See Shortcuts.configure."""
+        try:
+            return await self._shortcuts.configure()
+        except (*BUS_ERRORS, KeyError) as error:
+            log.warning("%s (%s)", texts.NO_SHORTCUTS, error)
+            return texts.NO_SHORTCUTS
+
+
+async def ask_icon() -> str:
+    """The same, asked of the icon's process; a sentence where there is none."""
+    try:
+        bus = await connect()
+    except BUS_ERRORS:
+        return texts.NO_SHORTCUTS
+    try:
+        (sentence,) = await call(bus, ICON, "Shortcuts", start=False)
+        return str(sentence)
+    except BUS_ERRORS:
+        return texts.SHORTCUTS_NEED_ICON
+    finally:
+        bus.disconnect()
 
 
 def token() -> str:

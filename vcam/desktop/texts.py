@@ -1,5 +1,7 @@
 """What the icon in the panel, its menu and its notifications say."""
 
+from collections.abc import Mapping
+
 from vcam.control import wording
 from vcam.desktop.seen import Seen
 
@@ -14,6 +16,12 @@ NO_WATCHER = "this desktop shows no such icons; on GNOME the extension AppIndica
 SECOND = "the icon is in the panel already"
 NO_BUS = "there is no D-Bus session for an icon in the panel; log in to a desktop"
 NO_SHORTCUTS = "This desktop has no shared shortcuts. Bind a key to `segblur toggle` in its settings."
+SHORTCUTS_ASKED = "Your desktop asks you about SegBlur's shortcuts: answer that first."
+SHORTCUTS_NEED_ICON = (
+    "Shortcuts need SegBlur's icon: turn on “Show an icon in the panel” in the menu of its window, or call "
+    "`segblur tray`."
+)
+SHORTCUTS_SHOWN = "Your desktop shows SegBlur's shortcuts."
 SHORTCUTS = {"toggle": "Pause or resume SegBlur", "panel": "Open SegBlur", "next": "Next background"}
 
 
@@ -32,6 +40,12 @@ def sentence(seen: Seen | None) -> str:
     if seen.previews:
         return LIVE_HERE
     return wording.LINGERING if seen.webcam else wording.IDLE
+
+
+def keys(triggers: Mapping[str, str]) -> str:
+    """Which keys do what, by the desktop's descriptions of them."""
+    each = (f"{what}: {printable(triggers.get(key, '')) or 'no key'}" for key, what in SHORTCUTS.items())
+    return f"{'; '.join(each)}. The settings of your desktop change them."
 
 
 def face(seen: Seen | None) -> str:

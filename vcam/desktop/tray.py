@@ -20,7 +20,7 @@ from vcam.desktop.library import read_library, read_setting
 from vcam.desktop.menu import EMPTY, following, menu
 from vcam.desktop.notifications import Notifications
 from vcam.desktop.remote import Remote, request
-from vcam.desktop.shortcuts import Shortcuts
+from vcam.desktop.shortcuts import ICON, IconInterface, Shortcuts
 from vcam.errors import SegBlurError
 from vcam.names import TRAY
 
@@ -87,6 +87,7 @@ class Tray:
             loop.add_signal_handler(number, self._over.set)
         self._bus.export(icon_bus.PATH, self._icon)
         self._bus.export(menu_bus.PATH, self._menu)
+        self._bus.export(ICON.path, IconInterface(self._shortcuts))
         self._update()
         await own(self._bus, self._item)
         await self._names.follow(WATCHER_NAME, self._watcher)

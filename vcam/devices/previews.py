@@ -2,7 +2,7 @@
 
 Each window has memory of its own, which it can only read (F_SEAL_FUTURE_WRITE, Linux 5.1) and which holds nothing but
 a placeholder once it has gone. A window that does not look for a second does not count as a reader, as one that is
-stopped; so a hidden one never keeps the webcam on.
+stopped; so a hidden one never keeps the webcam on. Nor does one behind a locked screen.
 """
 
 import fcntl
@@ -121,7 +121,7 @@ class Previews:
         self._size = (width // self._step // 2 * 2, height // self._step // 2 * 2)
         self._previews: list[Preview] = []
         self._idle: SafeFrame | None = None
-        self.present = False
+        self.present, self._locked = False, False
         self._changed = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
     @contextmanager
@@ -146,6 +146,12 @@ class Previews:
         finally:
             self._previews.remove(preview)
             preview.close(self._idle)
+            os.eventfd_write(self._changed, 1)
+
+    def lock(self, locked: bool) -> None:
+        """Whether the screen is locked: nobody can see a window then."""
+        if locked != self._locked:
+            self._locked = locked
             os.eventfd_write(self._changed, 1)
 
     def count(self) -> int:
@@ -197,7 +203,7 @@ class Previews:
         for seconds, preview in unread:
             if seconds > GONE:
                 preview.hang_up()
-        self.present = any(seconds <= FROZEN for seconds, _ in unread)
+        self.present = not self._locked and any(seconds <= FROZEN for seconds, _ in unread)
         return self.present
 
     def unsure(self) -> bool:

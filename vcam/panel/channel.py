@@ -5,8 +5,10 @@ NumPy or OpenCV would cost the window 10 to 25 MB, and OpenCV brings a Qt of its
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from math import ceil
 from socket import socket
+from typing import Any
 
 from PySide6.QtCore import QObject, QSocketNotifier, Signal
 from PySide6.QtGui import QImage
@@ -25,13 +27,20 @@ TO_BGR = (
 )
 
 
-def convert(i420: bytes, size: tuple[int, int], step: int) -> tuple[bytes, tuple[int, int]]:
-    """A picture as `frame.I420` of (width, height), reduced to a `step`-th: blue, green, red and a byte of no meaning
-    for each pixel; and its size.
+@cache
+def pillow() -> tuple[Any, Any]:
+    """Image and ImageFile, which take a fifth of the window's start and are not needed before the first picture."""
+    from PIL import Image, ImageFile
+
+    return Image, ImageFile
+
+
+def convert(i420: memoryview, size: tuple[int, int], step: int) -> tuple[bytes, tuple[int, int]]:
+    """A picture as `frame.I420` of (width, height), reduced to a `step`-th: blue, green, red and 255 of each pixel; its
+    size.
     """
     width, height = size
-    from PIL import Image  # takes a fifth of the window's start, and is not needed before the first picture
-
+    Image, ImageFile = pillow()  # noqa: N806 - modules
     half, whole, quarter = (width // 2, height // 2), width * height, width * height // 4
     y = Image.frombuffer("L", size, i420[:whole], "raw", "L", 0, 1)
     chroma = (i420[whole : whole + quarter], i420[whole + quarter :])
@@ -40,7 +49,9 @@ def convert(i420: bytes, size: tuple[int, int], step: int) -> tuple[bytes, tuple
         y = y.reduce(step)
     u, v = (plane if plane.size == y.size else plane.resize(y.size, Image.Resampling.BILINEAR) for plane in planes)
     picture = Image.merge("RGB", (y, u, v)).convert("RGB", TO_BGR)
-    return picture.tobytes("raw", "RGBX"), picture.size
+    picture.putalpha(255)  # Qt wants it, and a window that is composed, as under Wayland, would be transparent there
+    ImageFile.MAXBLOCK = 4 * y.width * y.height  # all bytes in one piece, instead of many that are joined then
+    return picture.tobytes("raw", "RGBA"), picture.size
 
 
 def step_for(width: int, shown: int) -> int:
@@ -116,10 +127,10 @@ class Channel(QObject):
         if self._reader.ended:
             self._end("")
             return
-        pixels = self._reader.take()
-        if pixels is not None:
-            size = self._reader.size
-            self._bytes, (width, height) = convert(pixels, size, step_for(size[0], self.width))
+        size = self._reader.size
+        made = self._reader.take(lambda i420: convert(i420, size, step_for(size[0], self.width)))
+        if made is not None:
+            self._bytes, (width, height) = made
             self.shown.emit(QImage(self._bytes, width, height, 4 * width, QImage.Format.Format_RGB32))
 
     def _end(self, why: str) -> None:

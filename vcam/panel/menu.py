@@ -12,6 +12,7 @@ from vcam.errors import SegBlurError
 from vcam.panel import texts
 from vcam.panel.check import Check
 from vcam.panel.profiles import Profiles
+from vcam.panel.service import call_segblur
 from vcam.system.program import program
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ def fill(menu: QMenu, window: "Window") -> None:
     menu.addSeparator()
     entry(texts.CHECK, lambda: Check(window).open(), "F5")
     entry(texts.SET_UP, window.first_run.show)
+    entry(
+        texts.SHORTCUTS, lambda: call_segblur(window, ["tray", "--shortcuts"], lambda _, said: window.say(said.strip()))
+    )
     icon = entry(texts.TRAY, lambda: show_icon(window, icon.isChecked()))
     icon.setCheckable(True)
     icon.setChecked(autostart.is_on())

@@ -4,6 +4,7 @@ from PySide6.QtCore import QEvent, QObject, QPoint, QRectF, QSize, Qt, QTimer, S
 from PySide6.QtGui import (
     QColor,
     QFocusEvent,
+    QHideEvent,
     QImage,
     QKeyEvent,
     QMouseEvent,
@@ -12,6 +13,8 @@ from PySide6.QtGui import (
     QPaintEvent,
     QPalette,
     QPen,
+    QResizeEvent,
+    QShowEvent,
     QWindow,
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
@@ -38,6 +41,7 @@ class Picture(QWidget):
 
     moved = Signal(float, float)  # by shares of what is shown, to the right and down
     clicked = Signal()
+    changed = Signal()  # of size, or shown, or hidden
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -48,7 +52,7 @@ class Picture(QWidget):
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
-        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent, False)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setAccessibleName(texts.PREVIEW)
         self.setAccessibleDescription(texts.PREVIEW_ABOUT)
 
@@ -95,23 +99,39 @@ class Picture(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        outline, area = QPainterPath(), QRectF(self.rect())
-        outline.addRoundedRect(area, RADIUS, RADIUS)
+        area = QRectF(self.rect())
         if self._image is None:
-            painter.fillPath(outline, DARK)
+            painter.fillRect(area, DARK)
             painter.setPen(PALE)
             words = area.adjusted(RADIUS, RADIUS, -RADIUS, -RADIUS)
             painter.drawText(words, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self._sentence)
         else:
-            painter.setClipPath(outline)
             place = fitted(self._image.size(), area)
             if place != area:
                 painter.fillRect(area, DARK)
             painter.drawImage(place, self._image)
-            painter.setClipping(False)
+        corners = QPainterPath()  # what lies in one of both alone; to clip the picture would cost more than all this
+        corners.addRect(area)
+        corners.addRoundedRect(area, RADIUS, RADIUS)
+        painter.fillPath(corners, self.palette().brush(self.backgroundRole()))
         if self.hasFocus():
             painter.setPen(QPen(self.palette().color(QPalette.ColorRole.Highlight), 2))
             painter.drawRoundedRect(area.adjusted(1, 1, -1, -1), RADIUS, RADIUS)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """More or less of it is seen."""
+        super().resizeEvent(event)
+        self.changed.emit()
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        """It may be seen now."""
+        super().showEvent(event)
+        self.changed.emit()
+
+    def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802
+        """It is not seen any more."""
+        super().hideEvent(event)
+        self.changed.emit()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         """Take hold of the picture, or wake the preview."""
@@ -183,7 +203,7 @@ class Preview(QObject):
         self._rest.timeout.connect(self._tire)
         self._rest.start()
         picture.clicked.connect(self._wake)
-        picture.installEventFilter(self)
+        picture.changed.connect(self.look, Qt.ConnectionType.QueuedConnection)
         window.installEventFilter(self)
         self._handle: QWindow | None = None  # of the window, which has it once it is shown
 

@@ -85,10 +85,9 @@ class Strip(QWidget):
         self.menu.setAutoRaise(True)
         self.menu.setAccessibleName(texts.MENU)
         self.menu.setToolTip(texts.MENU)
-        self.menu.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self.menu.setStyleSheet("QToolButton::menu-indicator { image: none; }")
         self.menu.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.menu.setMenu(menu)
+        # Not by setMenu: a screen reader's press would do nothing then.
+        self.menu.clicked.connect(lambda: menu.popup(self.menu.mapToGlobal(self.menu.rect().bottomLeft())))
         self._is_narrow: bool | None = None
         self._grid = QGridLayout(self)
         self._grid.setColumnStretch(1, 1)

@@ -16,6 +16,7 @@ from vcam.control import profiles, server
 from vcam.control.config_file import Overrides, overridden, plain, set_sections, set_setting, unset_setting
 from vcam.control.protocol import socket_path
 from vcam.desktop.fence import SHOWS_ROOM
+from vcam.desktop.lock import follow_lock
 from vcam.desktop.seen import Seen
 from vcam.desktop.service_bus import serve_bus
 from vcam.devices.outputs import Output, open_outputs
@@ -307,7 +308,7 @@ async def serve(settings: Settings, overrides: Overrides, worker: Sequence[str] 
         for output in outputs:
             stack.callback(output.close)
         await service.network.begin()
-        works = [service.network.watch(), follow_sleep(service.sleep, service.closed)]
+        works = [service.network.watch(), follow_sleep(service.sleep, service.closed), follow_lock(previews.lock)]
         if settings.desktop.bus:
             works.append(serve_bus(partial(service.answer, fenced=True), service.seen, service.news))
         for work in works:
