@@ -23,6 +23,7 @@ from tests.helpers.screens import PARTS, furnish
 from tests.panel.test_panel import says
 from tests.service.test_programs import is_placeholder
 from tests.service.test_sample import detail
+from vcam.control import wording
 from vcam.media.films import SAMPLE, VideoFile
 from vcam.names import APP
 from vcam.panel import setup_texts, texts
@@ -109,14 +110,14 @@ def test_a_person_who_never_saw_a_terminal_gets_into_a_call_with_a_blurred_room_
         call.wait_for_pictures(5, is_blurred, "man in a blurred room")
         assert call.camera == {"labels": [LABEL], "label": LABEL, "width": 640, "height": 480}
         assert colours(call.pictures[-1]) > 60  # the poster is blue
-        says(window, texts.LIVE)
+        says(window, wording.LIVE)
 
         window.find("list", texts.BACKGROUND).find("list item", texts.EFFECTS["grey"]).do()
         call.wait_for_pictures(3, lambda picture: colours(picture) < 10 and is_blurred(picture), "grey room")
 
         click(window, texts.BUTTONS["pause"])
         call.wait_for_pictures(3, is_placeholder, "notice instead of the man")
-        says(window, texts.PAUSED)
+        says(window, wording.PAUSED)
 
         click(window, texts.BUTTONS["resume"])
         call.wait_for_pictures(3, is_blurred, "man in a blurred room after the pause")

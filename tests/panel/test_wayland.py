@@ -11,7 +11,7 @@ from tests.helpers.running import at_home  # noqa: F401 - a fixture
 from tests.helpers.screens import start_panel
 from tests.helpers.wayland import wayland_screen
 from tests.panel.test_panel import says, service  # noqa: F401 - a fixture
-from vcam.control import client
+from vcam.control import client, wording
 from vcam.panel import texts
 
 pytest.importorskip("PySide6", reason="the window needs PySide6")
@@ -39,7 +39,7 @@ def test_under_wayland_it_opens_shows_the_picture_and_ends_with_the_window(here,
     window.find("list", texts.BACKGROUND).find("list item", texts.EFFECTS["colour"]).do()
     until(lambda: green(here) > WALL, "the wall behind the man is green")
     window.find("push button", texts.BUTTONS["pause"]).do()
-    says(window, texts.PAUSED)
+    says(window, wording.PAUSED)
     until(lambda: green(here) < WALL, "a notice is shown")
     bus.close()
     here.stop("panel", signal.SIGTERM)
