@@ -290,7 +290,7 @@ class Preview(QObject):
             self._handle = self._window.windowHandle()  # all keys and the mouse come by it, and whether it is seen
             self._handle.installEventFilter(self)
         if kind in SEEN:
-            QTimer.singleShot(0, self.look)
+            QTimer.singleShot(0, self, self.look)  # not once it is gone
         elif kind in AWAKE and not self._is_resting:
             self._rest.start()
         return False
