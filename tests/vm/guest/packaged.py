@@ -31,7 +31,7 @@ def setup_makes_the_camera() -> None:
     run("mkdir", "-p", SETTINGS.parent, user=True)
     SETTINGS.write_text(f'{CONFIG}\n[network]\nweights = "{WEIGHTS}"\n')
     os.chown(SETTINGS, 1000, 1000)
-    run("segblur", "setup", "--yes", user=True)
+    run("segblur", "setup", "--yes", user=True, seconds=600)
     assert unit("FragmentPath") == "/usr/lib/systemd/user/segblur.service", unit("FragmentPath")
     assert unit("UnitFileState") == "enabled"
     until(camera_listed, 60, "the camera")
