@@ -12,7 +12,7 @@ import torch
 from segnet import engines, extras
 from segnet.configs import LightConfig
 from segnet.engines import EngineError, choose
-from segnet.extras import install
+from segnet.extras import install, lacking
 from segnet.inference import load_segmenter
 from segnet.weights import DEFAULT, WeightsInfo, build, save_weights
 from tests.segnet.test_engines import lively
@@ -194,6 +194,29 @@ def test_half_of_an_extra_is_one_sentence(tmp_path, parts, broken, says):
     )
     assert done.returncode == 1
     assert_sentence(done.stderr, says)
+
+
+# A package of a distribution, to which pip can add nothing
+
+DEBIANS_QT = "python3-pyside6.qtnetwork python3-pyside6.qtsvg python3-pyside6.qtwidgets"
+IN_ITS_PLACE = "  # in a checkout of SegBlur, once this package is removed"
+
+
+@pytest.mark.parametrize(
+    ("extra", "tool", "python", "command"),
+    [
+        ("panel", "apt", (3, 13), f"sudo apt install {DEBIANS_QT}"),
+        ("panel", "dnf", (3, 14), "sudo dnf install python3-pyside6"),
+        ("panel", "pacman", (3, 14), "sudo pacman -S pyside6"),
+        ("panel", "apt", (3, 11), "uv tool install '.[panel]'" + IN_ITS_PLACE),
+        ("cuda", "apt", (3, 13), "uv tool install '.[cuda]'" + IN_ITS_PLACE),
+    ],
+)
+def test_in_a_package_it_names_what_can_be_had_there(monkeypatch, extra, tool, python, command):
+    monkeypatch.setattr(sys, "prefix", extras.PACKAGE)
+    monkeypatch.setattr(sys, "version_info", python)
+    monkeypatch.setattr(extras.shutil, "which", lambda name: f"/usr/bin/{name}" if name == tool else None)
+    assert lacking("a part", extra, (), ("no_such_part",)) == f"a part needs no_such_part; install it with: {command}"
 
 
 # A GPU that nothing uses

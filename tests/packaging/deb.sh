@@ -48,7 +48,7 @@ try_one_deb() {
   check "it installs" inside "$root" apt-get install -y -q --no-install-recommends "/tmp/$name"
   try_program "$root"
   check "setup leaves alone what the package has" setup_writes_no_file_of_the_package "$root"
-  [[ $1 == bookworm ]] || check "the window finds Debian's Qt" finds_qt "$root" # which bookworm doesn't have
+  [[ $1 == bookworm ]] || check "the window names the packages of Qt, and finds it then" finds_qt "$root" # bookworm has none
   check "a later version replaces it" upgrades "$root" "$name"
   try_program "$root"
   printf '# made by segblur setup, sha256 ...\n' >"$root/etc/modprobe.d/segblur.conf"
@@ -73,7 +73,12 @@ setup_writes_no_file_of_the_package() {
 }
 
 finds_qt() {
-  inside "$1" apt-get install -y -q --no-install-recommends python3-pyside6.qt{network,svg,widgets}
+  local said
+  said=$(as_user "$1" segblur panel 2>&1) && return 1
+  echo "$said"
+  [[ $said == *'install it with: sudo apt install '* ]] || return 1
+  # shellcheck disable=SC2086 # several words
+  inside "$1" apt-get install -y -q --no-install-recommends ${said##*install }
   as_user "$1" /usr/lib/segblur/bin/python -c 'import PySide6.QtNetwork, PySide6.QtSvg, PySide6.QtWidgets'
 }
 

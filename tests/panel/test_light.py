@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests.cli.test_main import segblur
 from vcam.host.window import lacking_window
 
@@ -10,7 +12,7 @@ HEAVY = {"numpy", "cv2", "pydantic", "torch", "av", "openvino", "PySide6.QtQml"}
 
 WITHOUT_QT = """
 import sys
-sys.modules["PySide6"] = None
+sys.modules[sys.argv[1]] = None
 sys.argv[1:] = ["panel"]
 from vcam.__main__ import main
 sys.exit(main())
@@ -25,11 +27,12 @@ def test_the_window_loads_nothing_heavy():
     assert not loaded & HEAVY
 
 
-def test_without_qt_there_is_one_sentence_that_names_what_to_install(tmp_path):
+@pytest.mark.parametrize("part", ["PySide6", "PySide6.QtSvg"])
+def test_without_qt_or_a_part_of_it_there_is_one_sentence_that_names_what_to_install(part):
     assert lacking_window() == ""
-    done = subprocess.run([sys.executable, "-c", WITHOUT_QT], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", WITHOUT_QT, part], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr.startswith("segblur: the window needs PySide6; install it with: uv pip install --python ")
+    assert done.stderr.startswith(f"segblur: the window needs {part}; install it with: uv pip install --python ")
     assert done.stderr.endswith(" 'PySide6-Essentials>=6.8,<6.12'\n")
 
 

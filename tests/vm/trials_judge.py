@@ -1,5 +1,5 @@
-"""Judges what `run SUITE service` brought back: trials_judge.py FOLDER. One sentence for each trial and each check of
-the recorded frames, a table of the faults, and in the last line how many passed.
+"""Judges what `run SUITE service` or `run SUITE package` brought back: trials_judge.py FOLDER. One sentence for each
+trial and each check of the recorded frames, a table of the faults, and in the last line how many passed.
 """
 
 import json
@@ -14,7 +14,7 @@ from judge import good_person, lists_it, no_leak, only_known_kinds, shows_it
 from material import HEIGHT, WIDTH
 
 TAPES = ("first", "*-glances", "tape-*", "second")  # of the clip, whose secret is known; vivid's has none
-ENOUGH = 300  # frames
+ENOUGH = {"service": 300, "package": 30}  # frames
 
 
 @dataclass
@@ -89,7 +89,7 @@ def calm(evidence: Evidence, tapes: dict[str, Recording]) -> Iterator[tuple[str,
 def frames_are_safe(evidence: Evidence, tapes: dict[str, Recording]) -> None:
     """No recorded frame of any trial shows the secret on the wall."""
     clips = {name: tape for name, tape in tapes.items() if not name.startswith("vivid")}
-    no_leak([frame for tape in clips.values() for frame in tape.frames], ENOUGH)
+    no_leak([frame for tape in clips.values() for frame in tape.frames], ENOUGH[trials_of(evidence)])
 
 
 def frames_are_known(evidence: Evidence, tapes: dict[str, Recording]) -> None:
@@ -144,16 +144,29 @@ def firefox_works(evidence: Evidence, tapes: dict[str, Recording]) -> None:
     shows_it(evidence, "firefox")
 
 
-CHECKS = (
-    frames_are_safe,
-    frames_are_known,
-    frames_are_sharp,
-    first_is_a_placeholder,
-    nothing_is_dropped,
-    ring_is_clean,
-    crash_leaves_nothing,
-    firefox_works,
-)
+def chromium_works(evidence: Evidence, tapes: dict[str, Recording]) -> None:
+    """Chromium lists "SegBlur Camera", gets 640×480, and shows the man sharp and nothing of the secret."""
+    lists_it(evidence, "chromium")
+    shows_it(evidence, "chromium")
+
+
+FRAMES = (frames_are_safe, frames_are_known, frames_are_sharp)
+CHECKS = {
+    "service": (
+        *FRAMES,
+        first_is_a_placeholder,
+        nothing_is_dropped,
+        ring_is_clean,
+        crash_leaves_nothing,
+        firefox_works,
+    ),
+    "package": (*FRAMES, chromium_works),
+}
+
+
+def trials_of(evidence: Evidence) -> str:
+    """Which trials were run: service or package."""
+    return evidence.text("trials").split()[0]
 
 
 def main(folder: Path) -> int:
@@ -167,7 +180,7 @@ def main(folder: Path) -> int:
             print(f"{name}: {dict(tape.kinds)}{leak}")
     verdicts = [json.loads(line) for line in evidence.text("trials.jsonl").splitlines()]
     results = [(one["sentence"], one["error"], one["ended"] - one["began"]) for one in verdicts]
-    for check in CHECKS:
+    for check in CHECKS[trials_of(evidence)]:
         error = ""
         try:
             check(evidence, tapes)

@@ -1,4 +1,5 @@
-"""The life of the service on a real kernel and systemd: trials.py [NAME...] as root in the guest; all trials, or these.
+"""The life of the service on a real kernel and systemd: trials.py service|package [NAME...] as root in the guest; all
+its trials, or these.
 
 A trial is a function whose docstring is its sentence and whose assertions are what it means. What each came to goes to
 /job/trials.jsonl; what was done and seen, with times, to /job/notes; frames are judged on the host.
@@ -18,6 +19,7 @@ import changing
 import failing
 import installing
 import listing
+import packaged
 import swapping
 import watching
 import webcams
@@ -26,7 +28,7 @@ from stage import JOB, note
 from vcam.errors import SegBlurError
 
 # In this order: one program reads from the first fault on until `nobody_was_disturbed`.
-TRIALS: tuple[Callable[[], None], ...] = (
+SERVICE: tuple[Callable[[], None], ...] = (
     installing.setup_makes_everything,
     installing.setup_again_does_nothing,
     installing.unit_is_clean,
@@ -68,23 +70,31 @@ TRIALS: tuple[Callable[[], None], ...] = (
     webcams.webcam_busy,
     installing.setup_removes_everything,
 )
+PACKAGE: tuple[Callable[[], None], ...] = (
+    packaged.apt_installs_it,
+    packaged.setup_makes_the_camera,
+    packaged.chromium_shows_it,
+    packaged.upgraded_under_a_reader,
+    packaged.removed_under_a_reader,
+)
+TRIALS = {"service": SERVICE, "package": PACKAGE}
 
 
-def main(names: list[str]) -> int:
+def main(what: str, names: list[str]) -> int:
     """Run them; 0 where all went well."""
     failed = 0
-    for what in TRIALS:
-        if names and what.__name__ not in names:
+    for trial in TRIALS[what]:
+        if names and trial.__name__ not in names:
             continue
-        note("trial", what.__name__)
+        note("trial", trial.__name__)
         began, error = time.time(), ""
         try:
-            what()
+            trial()
         except (AssertionError, OSError, LookupError, ValueError, SegBlurError, subprocess.SubprocessError) as problem:
             error = f"{type(problem).__name__}: {problem}"
             note("failed", error)
             failed += 1
-        record = {"name": what.__name__, "sentence": str(what.__doc__).strip(), "began": began, "ended": time.time()}
+        record = {"name": trial.__name__, "sentence": str(trial.__doc__).strip(), "began": began, "ended": time.time()}
         with (JOB / "trials.jsonl").open("a") as file:
             file.write(json.dumps({**record, "error": error}) + "\n")
     note("end")
@@ -92,4 +102,4 @@ def main(names: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1], sys.argv[2:]))
