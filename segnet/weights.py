@@ -84,7 +84,8 @@ def save_weights(path: Path, tensors: Mapping[str, "Tensor"], info: WeightsInfo)
     # Flattened and shaped again, because a channels-last tensor of 1×1 kernels only looks contiguous.
     held = {name: tensor.detach().cpu().reshape(-1).reshape(tensor.shape) for name, tensor in tensors.items()}
     about = ABOUT.dump_json(info).decode()
-    compare(path, shapes(described(path, about)), {name: kind(tensor) for name, tensor in held.items()})
+    expected = shapes(described(path, about))
+    compare(path, expected, widened({name: kind(tensor) for name, tensor in held.items()}, expected))
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.new")
     try:
@@ -120,7 +121,8 @@ def load_tensors(path: Path) -> tuple[dict[str, Array], WeightsInfo]:
         expected = shapes(info)
         parts = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - not a dict
         # Compared before a single number is read.
-        compare(path, expected, {name: (part.get_dtype(), tuple(part.get_shape())) for name, part in parts.items()})
+        stored = {name: (part.get_dtype(), tuple(part.get_shape())) for name, part in parts.items()}
+        compare(path, expected, widened(stored, expected))
         tensors: dict[str, Array] = {name: file.get_tensor(name) for name in parts}
     if not all(finite(tensor) for tensor in tensors.values()):
         raise WeightsError(f"{path} holds numbers that are not finite: its training went wrong; take an earlier file")
@@ -128,7 +130,9 @@ def load_tensors(path: Path) -> tuple[dict[str, Array], WeightsInfo]:
         raise WeightsError(
             f"the tensors in {path} do not have the sha256 that its header names: it is damaged; copy it again"
         )
-    return tensors, info
+    # What was stored otherwise than the network has it, and yet passed, are floats of 16 bits.
+    halves = {name: tensor.astype(np.float32) for name, tensor in tensors.items() if stored[name] != expected[name]}
+    return tensors | halves, info
 
 
 def read_info(path: Path) -> WeightsInfo:
@@ -254,6 +258,14 @@ def compare(path: Path, expected: Shapes, found: Shapes) -> None:
         f"the tensors in {path} are not those of the network that its header describes: "
         f"for {wrong!r:.80} it has {has}, the network {wants}; {REMEDY}"
     )
+
+
+def widened(stored: Shapes, expected: Shapes) -> Shapes:
+    """What tensors are once they are read: 32-bit floats may be stored with 16 bits."""
+    floats = {name for name, (kind, _) in expected.items() if kind == "F32"}
+    return {
+        name: ("F32" if kind == "F16" and name in floats else kind, sides) for name, (kind, sides) in stored.items()
+    }
 
 
 def kind(tensor: "Tensor") -> tuple[str, tuple[int, ...]]:

@@ -103,13 +103,17 @@ class Export(BaseModel):
         "letterbox",
         description=".tflite and other .onnx: pictures keep their aspect, with grey beside them, or are squeezed",
     )
+    half: bool = Field(
+        False, description="write a .safetensors of this program's networks half as large: 16 bits a number of kernels"
+    )
 
     def cli_cmd(self) -> None:
         """Write, and say what."""
         from training.convert.export import run_export
 
         selfie = SelfieConfig(self.refine, self.depth)
-        print(run_export(self.source, self.target, self.name, selfie, self.input_sizes, self.fit))
+        sizes = self.input_sizes
+        print(run_export(self.source, self.target, self.name, selfie, sizes, self.fit, half=self.half))
 
 
 class Card(BaseModel):

@@ -29,11 +29,14 @@ def run_export(
     selfie: SelfieConfig | None = None,
     sizes: tuple[tuple[int, int], ...] | None = None,
     fit: Fit = "letterbox",
+    *,
+    half: bool = False,
 ) -> str:
     """Write `target`, .safetensors, .xml or .onnx, from a run's folder or checkpoint.pt, a .safetensors, a .pth of
     torchvision's network `name`, a .tflite or .onnx that tells VOC's classes apart, for pictures of `sizes` that are
     brought there by `fit`, or MediaPipe's Selfie as .onnx, which gets the refinements of `selfie` and input `sizes`; a
-    sentence on what was written. Raises DataError, WeightsError, EngineError.
+    sentence on what was written. With `half`, kernels of a .safetensors have 16 bits a number. Raises DataError,
+    WeightsError, EngineError.
     """
     if target.suffix not in {".safetensors", ".xml", ".onnx"}:
         raise DataError(f"{target} can't be written: its name must end with .safetensors, .xml or .onnx")
@@ -53,8 +56,13 @@ def run_export(
         network, info = read(source if str(source) in TORCHVISION else found(source), name)
     if target.suffix != ".safetensors":
         return written(files, write_graph(network, info, target))
-    save_weights(target, network.state_dict(), info)
+    save_weights(target, halved(network.state_dict()) if half else network.state_dict(), info)
     return written(files, what_it_finds(info))
+
+
+def halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors with their kernels in 16 bits a number; biases and batch norms, which are few, stay as they are."""
+    return {name: tensor.half() if tensor.dim() > 1 else tensor for name, tensor in tensors.items()}
 
 
 def export_listed(source: Path, target: Path, sizes: tuple[tuple[int, int], ...] | None, fit: Fit) -> str:
