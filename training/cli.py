@@ -103,8 +103,8 @@ class Export(BaseModel):
         "letterbox",
         description=".tflite and other .onnx: pictures keep their aspect, with grey beside them, or are squeezed",
     )
-    half: bool = Field(
-        False, description="write a .safetensors of this program's networks half as large: 16 bits a number of kernels"
+    small: bool = Field(
+        False, description="a .safetensors a quarter as large, with a byte a number of kernels in place of four"
     )
 
     def cli_cmd(self) -> None:
@@ -113,7 +113,7 @@ class Export(BaseModel):
 
         selfie = SelfieConfig(self.refine, self.depth)
         sizes = self.input_sizes
-        print(run_export(self.source, self.target, self.name, selfie, sizes, self.fit, half=self.half))
+        print(run_export(self.source, self.target, self.name, selfie, sizes, self.fit, small=self.small))
 
 
 class Card(BaseModel):

@@ -20,7 +20,6 @@ from segnet.configs import DeconvConfig, LightConfig, TorchvisionConfig
 from segnet.inference import load_segmenter
 from segnet.selfie import SelfieNet
 from segnet.weights import DEFAULT, WeightsError, WeightsInfo, build, load_weights, read_info, save_weights
-from training.convert.export import halved
 from training.measure.card import figures
 
 SMALL = WeightsInfo("light", LightConfig(stem=4, widths=(4, 4, 8, 8), decoder=(4, 4, 8)), metrics={"val": {"iou": 0.9}})
@@ -75,17 +74,6 @@ def test_tensors_in_channels_last_order_come_back_the_same(tmp_path):
     assert all(torch.equal(tensor, after[name]) for name, tensor in before.state_dict().items())
 
 
-@pytest.mark.parametrize("info", [SMALL, DECONV], ids=lambda info: info.architecture)
-def test_kernels_stored_with_16_bits_come_back_with_32_and_nearly_the_same(tmp_path, info):
-    torch.manual_seed(0)
-    before = build(info).state_dict()
-    save_weights(tmp_path / "x.safetensors", halved(before), info)
-    after = load_weights(tmp_path / "x.safetensors")[0].state_dict()
-    assert {name: tensor.dtype for name, tensor in after.items()} == {n: t.dtype for n, t in before.items()}
-    assert any(not torch.equal(after[name], before[name]) for name in before)
-    assert all(torch.allclose(after[name], before[name], rtol=1e-3, atol=1e-6) for name in before)
-
-
 def with_first(tensors, change):
     name = next(name for name in tensors if name.endswith("0.weight"))
     return tensors | {name: change(tensors[name])}
@@ -118,7 +106,7 @@ BROKEN = {
     "infinite": (lambda t: with_first(t, lambda x: x - float("inf")), SAME, "not finite"),
     "other shape": (lambda t: with_first(t, lambda x: x[:1].clone()), SAME, "not those of the network"),
     "other type": (lambda t: with_first(t, lambda x: x.double()), SAME, "it has F64 .*, the network F32"),
-    "fewer bits": (lambda t: with_first(t, lambda x: x.half()), SAME, "sha256.*it is damaged; copy it again"),
+    "fewer bits": (lambda t: with_first(t, lambda x: x.half()), SAME, "it has F16 .*, the network F32"),
     "one tensor missing": (lambda t: dict(list(t.items())[1:]), SAME, "it has none"),
     "one tensor more": (lambda t: t | {"evil": torch.zeros(1)}, SAME, "for 'evil' it has F32 1, the network none"),
     "an older version": (
