@@ -51,7 +51,7 @@ class TrainConfig(BaseModel):
     vgg: Path | None = Field(
         None,
         description="deconvnet: torchvision's vgg16_bn .pth, HED's weights .h5, or an .onnx of a network made of "
-        "VGG-16, to start the encoder from; with a --width below 1 the latter two are fitted to it",
+        "VGG-16, to start the encoder from",
     )
     frozen: int = Field(
         0, ge=0, le=5, description="deconvnet: blocks of the encoder, from the first on, that stay as they start"

@@ -203,7 +203,7 @@ def prepare(config: TrainConfig, group: Group) -> tuple[Task, nn.Module, dict[st
         task = voc_task(config, start, group.rank, group.world)
     network = made[0] if made else build(task.info)
     if config.vgg:
-        start_from_vgg(network, config.vgg, task)
+        start_from_vgg(network, config.vgg)
     if config.frozen or config.views:
         task = freeze(task, network, config)
     before = {"started_from": {"sha256": digest(made[0].state_dict()), "training": made[1].training}} if made else {}

@@ -18,12 +18,11 @@ from segnet.deconvnet import DeconvNet, load_vgg16, load_vgg16_bn
 from segnet.weights import IMAGENET_MEAN, IMAGENET_STD, WeightsInfo
 from training.augment.voc_batches import VocBatches
 from training.convert.hed import hed_convolutions
-from training.convert.narrow import narrowed
 from training.convert.pth import vgg16_bn_weights
 from training.convert.vgg_onnx import onnx_convolutions
 from training.data.voc_data import VocSet, load_voc
 from training.errors import DataError
-from training.measure.classes import brought, evaluate_classes, normalised
+from training.measure.classes import evaluate_classes
 from training.measure.evaluate import final_class_report
 from training.run.config import TrainConfig
 from training.run.features import FeatureBatches, FeatureStore, Halfway
@@ -32,7 +31,6 @@ from training.run.task import Report, Task
 
 DEFAULT_SIZE = (320, 192)  # of networks that take any
 CONVOLUTIONS = {".h5": hed_convolutions, ".onnx": onnx_convolutions}
-FITTED = 160 * 128 * 128  # pixels on which a narrow VGG-16 is fitted: what comes of them takes 3 GB
 PRECISIONS = {"bf16": torch.bfloat16, "f32": torch.float32}
 
 
@@ -114,31 +112,19 @@ def pixels_of(sets: list[tuple[VocSet, float]]) -> NDArray[Any]:
     return np.asarray(np.sum([one.pixels for one, _ in sets], axis=0))
 
 
-def start_from_vgg(network: nn.Module, path: Path, task: Task) -> None:
-    """Give a DeconvNet the convolutions of torchvision's vgg16_bn file, of HED's, or of an ONNX file; of the latter two
-    as many as its width has room for, fitted on the task's pictures. Raises DataError.
+def start_from_vgg(network: nn.Module, path: Path) -> None:
+    """Give a DeconvNet the convolutions of torchvision's vgg16_bn file, of HED's, or of an ONNX file. Raises
+    DataError.
     """
     if not isinstance(network, DeconvNet):
         raise DataError("VGG-16's weights are a start for the deconvnet only")
     try:
         if path.suffix in CONVOLUTIONS:
-            convolutions = CONVOLUTIONS[path.suffix](path)
-            if network.config.width < 1:
-                convolutions = narrowed(convolutions, network.config.width, some_pictures(task))
-            load_vgg16(network, convolutions)
+            load_vgg16(network, CONVOLUTIONS[path.suffix](path))
         else:
             load_vgg16_bn(network, vgg16_bn_weights(path))
     except Exception as error:  # noqa: BLE001 - tensors of others fail in more ways than load_vgg16_bn promises
         raise DataError(f"{path} can't be used: {error}") from None
-
-
-def some_pictures(task: Task) -> Tensor:
-    """Of all parts of the pictures to train on, normalised, as the network takes them: float (N, 3, H, W)."""
-    assert isinstance(task.batches, VocBatches)
-    width, height = task.info.input_sizes[0]
-    pictures = task.batches.pictures
-    every = max(1, len(pictures) * width * height // FITTED)
-    return torch.stack([normalised(brought(picture.image(), task.info), task.info) for picture in pictures[::every]])
 
 
 def freeze(task: Task, network: nn.Module, config: TrainConfig) -> Task:

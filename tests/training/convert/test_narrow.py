@@ -1,11 +1,12 @@
-"""VGG-16 with fewer channels."""
+"""VGG-16, and what is made of it, with fewer channels."""
 
 import pytest
 import torch
 from torch.nn import functional as F
 
-from segnet.deconvnet import DOWN, scaled
-from training.convert.narrow import narrowed
+from segnet.configs import DeconvConfig
+from segnet.deconvnet import DOWN, DeconvNet, load_vgg16, scaled
+from training.convert.narrow import narrowed, narrowed_network, without_norm
 
 WIDTH = 1 / 16
 
@@ -44,6 +45,37 @@ def test_channels_that_say_nothing_new_are_not_missed(convolutions, pictures):
     everything, found = seen(convolutions, fresh), seen(less, fresh)
     missed = [(everything[0] - one).abs().mean(dim=(1, 2)).min() / one.std() for one in found[0]]
     assert torch.stack(missed).median() < 0.1
+
+
+def test_a_network_says_the_same_without_the_channels_that_say_nothing_new(convolutions, pictures):
+    network = DeconvNet(DeconvConfig(WIDTH, 0, WIDTH / 4), 21)
+    load_vgg16(network, convolutions)
+    with torch.no_grad():
+        network.train()(pictures)  # batch norms with statistics that are not those of a new one
+        small = narrowed_network(network, WIDTH / 2, pictures)
+        fresh = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(2))
+        full, narrow = network(fresh), small(fresh)
+    assert small.config == DeconvConfig(WIDTH / 2, 0, WIDTH / 4)
+    assert torch.stack([full.flatten(), narrow.flatten()]).corrcoef()[0, 1] > 0.9
+
+
+def test_a_batch_norm_goes_into_the_convolution_before_it():
+    convolution, norm = torch.nn.Conv2d(3, 5, 3), torch.nn.BatchNorm2d(5)
+    norm.running_mean, norm.running_var = torch.randn(5), torch.rand(5) + 0.5
+    norm.weight.data, norm.bias.data = torch.randn(5), torch.randn(5)
+    x = torch.randn(2, 3, 8, 8)
+    kernels, biases = without_norm(convolution, norm.eval())
+    assert torch.allclose(F.conv2d(x, kernels, biases), norm(convolution(x)), atol=1e-5)
+
+
+@pytest.mark.parametrize("config, width", [
+    (DeconvConfig(WIDTH, 4, WIDTH / 4), WIDTH / 2),
+    (DeconvConfig(WIDTH, 0, WIDTH / 4), WIDTH / 8),
+    (DeconvConfig(WIDTH, 0), WIDTH / 2),
+])  # fmt: skip
+def test_what_can_not_be_made_narrower_is_refused(config, width, pictures):
+    with pytest.raises(ValueError, match="can't be made"):
+        narrowed_network(DeconvNet(config, 21), width, pictures)
 
 
 def test_the_same_pictures_give_the_same_network(convolutions, pictures):
