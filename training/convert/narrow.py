@@ -31,11 +31,14 @@ def narrowed_network(network: DeconvNet, width: float, x: Tensor) -> DeconvNet:
     small = DeconvNet(replace(config, width=width), network.score.out_channels)
     parts = {name: tensor for name, tensor in network.state_dict().items() if not name.startswith(("down", "bottom.0"))}
     small.load_state_dict(parts, strict=False)
-    layers = [layer for block in network.down for layer in block]
-    load_vgg16(small, narrowed([without_norm(*layer[:2]) for layer in layers], width, x, network.unpooled))
+    layers = [part for part in network.down.modules() if isinstance(part, nn.Conv2d)]
+    norms = [part for part in network.down.modules() if isinstance(part, nn.BatchNorm2d)]
+    convolutions = [without_norm(*pair) for pair in zip(layers, norms, strict=True)]
+    load_vgg16(small, narrowed(convolutions, width, x, network.unpooled))
     full, narrow = (one.eval().encode(x, len(DOWN))[0] for one in (network, small))
-    kernels, biases = fitted(narrow, network.bottom[0](full), torch.Generator().manual_seed(0), side=1)
-    small.bottom[0].load_state_dict({"weight": kernels, "bias": biases})
+    theirs, ours = (one.get_submodule("bottom.0") for one in (network, small))
+    kernels, biases = fitted(narrow, theirs(full), torch.Generator().manual_seed(0), side=1)
+    ours.load_state_dict({"weight": kernels, "bias": biases})
     return small
 
 
@@ -79,7 +82,7 @@ def telling(covariance: Tensor, count: int, first: int) -> list[int]:
     """So many of the channels, whose covariance (C, C) this is: the `first` ones, and then always the one that explains
     most of what those before it leave of all, by straight lines (pivoted Cholesky).
     """
-    left, kept = covariance.double(), []
+    left, kept = covariance.double(), list[int]()
     for number in range(count):
         own = left.diagonal().clamp(min=1e-12 * float(covariance.diagonal().max()))
         gain = left.square().sum(dim=0) / own
