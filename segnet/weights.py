@@ -84,7 +84,8 @@ def save_weights(path: Path, tensors: Mapping[str, "Tensor"], info: WeightsInfo)
     # Flattened and shaped again, because a channels-last tensor of 1×1 kernels only looks contiguous.
     held = {name: tensor.detach().cpu().reshape(-1).reshape(tensor.shape) for name, tensor in tensors.items()}
     about = ABOUT.dump_json(info).decode()
-    compare(path, shapes(described(path, about)), {name: kind(tensor) for name, tensor in held.items()})
+    expected = shapes(described(path, about))
+    compare(path, expected, widened({name: kind(tensor) for name, tensor in held.items()}, expected))
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.new")
     try:
@@ -120,15 +121,17 @@ def load_tensors(path: Path) -> tuple[dict[str, Array], WeightsInfo]:
         expected = shapes(info)
         parts = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - not a dict
         # Compared before a single number is read.
-        compare(path, expected, {name: (part.get_dtype(), tuple(part.get_shape())) for name, part in parts.items()})
+        stored = {name: (part.get_dtype(), tuple(part.get_shape())) for name, part in parts.items()}
+        compare(path, expected, widened(stored, expected))
         tensors: dict[str, Array] = {name: file.get_tensor(name) for name in parts}
-    if not all(finite(tensor) for tensor in tensors.values()):
+    whole = spelt_out(tensors, {name for name in expected if stored[name] != expected[name]})
+    if not all(finite(tensor) for tensor in whole.values()):
         raise WeightsError(f"{path} holds numbers that are not finite: its training went wrong; take an earlier file")
     if digest(tensors) != header["sha256"]:
         raise WeightsError(
             f"the tensors in {path} do not have the sha256 that its header names: it is damaged; copy it again"
         )
-    return tensors, info
+    return whole, info
 
 
 def read_info(path: Path) -> WeightsInfo:
@@ -254,6 +257,34 @@ def compare(path: Path, expected: Shapes, found: Shapes) -> None:
         f"the tensors in {path} are not those of the network that its header describes: "
         f"for {wrong!r:.80} it has {has}, the network {wants}; {REMEDY}"
     )
+
+
+def widened(stored: Shapes, expected: Shapes) -> Shapes:
+    """What tensors are once they are read: 32-bit floats may be stored as bytes, and beside them, as NAME.scale, what
+    one step is worth in each of the first dimension's rows.
+    """
+    small = {
+        name
+        for name, (bits, sides) in stored.items()
+        if (bits, expected.get(name), stored.get(scale(name))) == ("I8", ("F32", sides), ("F32", sides[:1]))
+        and scale(name) not in expected
+    }
+    scales = {scale(name) for name in small}
+    return {name: expected[name] if name in small else stored[name] for name in stored.keys() - scales}
+
+
+def spelt_out(tensors: dict[str, Array], small: set[str]) -> dict[str, Array]:
+    """The tensors, those named in `small` as what their bytes and scales stand for."""
+    whole = {name: tensors[name] for name in tensors.keys() - {scale(name) for name in small}}
+    for name in small:
+        rows = (-1, *[1] * (whole[name].ndim - 1))
+        whole[name] = whole[name].astype(np.float32) * tensors[scale(name)].reshape(rows)
+    return whole
+
+
+def scale(name: str) -> str:
+    """The name of the tensor that says what a step of this one's bytes is worth."""
+    return f"{name}.scale"
 
 
 def kind(tensor: "Tensor") -> tuple[str, tuple[int, ...]]:

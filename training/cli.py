@@ -103,13 +103,25 @@ class Export(BaseModel):
         "letterbox",
         description=".tflite and other .onnx: pictures keep their aspect, with grey beside them, or are squeezed",
     )
+    small: bool = Field(
+        False, description="a .safetensors a quarter as large, with a byte a number of kernels in place of four"
+    )
+    narrow: float | None = Field(
+        None, gt=0, lt=1, description="deconvnet without fully connected layers: share of VGG-16's channels; as --small"
+    )
+    pictures: Path = Field(Path("voc2012/train_aug"), description="with --narrow: VOC/SPLIT to fit it on")
 
     def cli_cmd(self) -> None:
         """Write, and say what."""
         from training.convert.export import run_export
+        from training.run.slim import run_slim
 
+        if self.narrow:
+            print(run_slim(self.source, self.target, self.narrow, self.pictures))
+            return
         selfie = SelfieConfig(self.refine, self.depth)
-        print(run_export(self.source, self.target, self.name, selfie, self.input_sizes, self.fit))
+        sizes = self.input_sizes
+        print(run_export(self.source, self.target, self.name, selfie, sizes, self.fit, small=self.small))
 
 
 class Card(BaseModel):

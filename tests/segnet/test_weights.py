@@ -105,7 +105,8 @@ BROKEN = {
     "not a number": (lambda t: with_first(t, lambda x: x * float("nan")), SAME, "not finite"),
     "infinite": (lambda t: with_first(t, lambda x: x - float("inf")), SAME, "not finite"),
     "other shape": (lambda t: with_first(t, lambda x: x[:1].clone()), SAME, "not those of the network"),
-    "other type": (lambda t: with_first(t, lambda x: x.half()), SAME, "it has F16 .*, the network F32"),
+    "other type": (lambda t: with_first(t, lambda x: x.double()), SAME, "it has F64 .*, the network F32"),
+    "fewer bits": (lambda t: with_first(t, lambda x: x.half()), SAME, "it has F16 .*, the network F32"),
     "one tensor missing": (lambda t: dict(list(t.items())[1:]), SAME, "it has none"),
     "one tensor more": (lambda t: t | {"evil": torch.zeros(1)}, SAME, "for 'evil' it has F32 1, the network none"),
     "an older version": (

@@ -86,14 +86,12 @@ class VocBatches(Dataset[tuple[Tensor, Tensor]]):
         rng = np.random.default_rng((self.seed, step, place))
         return int(rng.choice(len(self.pictures), p=self.chances)), int(rng.integers(self.views))
 
-    def view(self, number: int, view: int) -> tuple[str, Pixels, Pixels]:
-        """A name, picture and labels of one of a picture's views, of which the last is as the stage's crops at the end
-        of a run, the first, of several, as at their start.
+    def view(self, number: int, view: int) -> tuple[Pixels, Pixels]:
+        """Picture and labels, as of `part`, of one of a picture's views, of which the last is as the stage's crops at
+        the end of a run, the first, of several, as at their start.
         """
-        picture = self.pictures[number]
         far = view / (self.views - 1) if self.views > 1 else 1.0
-        image, labels = self.part(picture, far, np.random.default_rng((self.seed, number, view)))
-        return f"{picture.name}-{view}-{self.views}", image, labels
+        return self.part(self.pictures[number], far, np.random.default_rng((self.seed, number, view)))
 
     def part(self, picture: VocPicture, far: float, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
         """A part of the picture, uint8 (H, W, 3), and its labels, uint8 (H, W); `far` as for choose_crop."""

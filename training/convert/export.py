@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from segnet.classes import BACKGROUND
 from segnet.configs import TORCHVISION, UNKNOWN, SelfieConfig
 from segnet.engines import converted, import_openvino, shaped
 from segnet.mask_model import MaskModel
-from segnet.weights import WeightsInfo, build, load_weights, save_weights
+from segnet.weights import WeightsInfo, build, load_weights, save_weights, scale
 from training.convert.network_file import FRONTENDS, Fit, convert_network
 from training.convert.onnx_file import write_onnx
 from training.convert.pth import convert
@@ -29,11 +30,14 @@ def run_export(
     selfie: SelfieConfig | None = None,
     sizes: tuple[tuple[int, int], ...] | None = None,
     fit: Fit = "letterbox",
+    *,
+    small: bool = False,
 ) -> str:
     """Write `target`, .safetensors, .xml or .onnx, from a run's folder or checkpoint.pt, a .safetensors, a .pth of
     torchvision's network `name`, a .tflite or .onnx that tells VOC's classes apart, for pictures of `sizes` that are
     brought there by `fit`, or MediaPipe's Selfie as .onnx, which gets the refinements of `selfie` and input `sizes`; a
-    sentence on what was written. Raises DataError, WeightsError, EngineError.
+    sentence on what was written. With `small`, the kernels of a .safetensors have a byte a number. Raises DataError,
+    WeightsError, EngineError.
     """
     if target.suffix not in {".safetensors", ".xml", ".onnx"}:
         raise DataError(f"{target} can't be written: its name must end with .safetensors, .xml or .onnx")
@@ -53,8 +57,21 @@ def run_export(
         network, info = read(source if str(source) in TORCHVISION else found(source), name)
     if target.suffix != ".safetensors":
         return written(files, write_graph(network, info, target))
-    save_weights(target, network.state_dict(), info)
+    save_weights(target, rounded(network.state_dict()) if small else network.state_dict(), info)
     return written(files, what_it_finds(info))
+
+
+def rounded(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors with their kernels in a byte a number, as load_weights takes them; biases and batch norms, which are few,
+    stay as they are.
+    """
+    result = dict(tensors)
+    for name, kernels in tensors.items():
+        if kernels.dim() > 1:
+            steps = kernels.flatten(1).abs().amax(dim=1).clamp(min=1e-12) / 127
+            result[name] = (kernels / steps.view(-1, *[1] * (kernels.dim() - 1))).round().to(torch.int8)
+            result[scale(name)] = steps
+    return result
 
 
 def export_listed(source: Path, target: Path, sizes: tuple[tuple[int, int], ...] | None, fit: Fit) -> str:

@@ -17,7 +17,7 @@ from training.data.pictures import Pixels
 from training.data.voc_data import VocPicture, VocSet
 from training.measure.metrics import ClassConfusion
 
-Look = Callable[[str, Pixels], Tensor]  # (name, picture at the network's size) → logits, float (1, classes, h, w)
+Look = Callable[[Pixels], Tensor]  # picture at the network's size → logits, float (1, classes, h, w)
 
 
 @torch.no_grad()
@@ -59,7 +59,7 @@ def predict_classes(
         whole = normalised(image, info).to(next(network.parameters()).device)
         scores = segment(network, whole, windows(*image.shape[1::-1]), side=info.input_sizes[0][0])[None]
     elif look:
-        scores = look(picture.name, brought(image, info))
+        scores = look(brought(image, info))
     else:
         scores = scores_of(network, info, image)
     network.train(training)

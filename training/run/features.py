@@ -54,28 +54,31 @@ def corners_of(switches: Tensor) -> Tensor:
 
 
 class FeatureStore:
-    """A folder that keeps what the frozen blocks of a network made of pictures of one kind, a file each."""
+    """A folder that keeps what the frozen blocks of a network made of pictures, a file each, named by its pixels: the
+    same name, or the same picture cut out otherwise, is another one.
+    """
 
-    def __init__(self, network: DeconvNet, info: WeightsInfo, folder: Path, kind: str) -> None:
-        """`kind` says how the pictures are made; what other blocks made, or of others, has a folder of its own."""
+    def __init__(self, network: DeconvNet, info: WeightsInfo, folder: Path) -> None:
+        """What other blocks made has a folder of its own."""
         self.network, self.info = deepcopy(network).eval(), info
         frozen = digest(self.network.down[: network.frozen].state_dict())
-        name = hashlib.sha256(f"{frozen} {network.config} {info.input_sizes} {kind}".encode()).hexdigest()[:16]
+        name = hashlib.sha256(f"{frozen} {network.config} {info.mean} {info.std}".encode()).hexdigest()[:16]
         self.folder = folder / name
         self.folder.mkdir(parents=True, exist_ok=True)
 
-    def get(self, name: str, image: Pixels) -> Halfway:
-        """What the blocks make of a picture, uint8 (H, W, 3) RGB, of the network's size; `name` is its own. N is 1."""
-        path = self.folder / f"{name}.npz"
+    def get(self, image: Pixels) -> Halfway:
+        """What the blocks make of a picture, uint8 (H, W, 3) RGB, of the network's size. N is 1."""
+        pixels = np.ascontiguousarray(image)
+        path = self.folder / f"{hashlib.sha256(f'{pixels.shape}'.encode() + pixels.tobytes()).hexdigest()[:32]}.npz"
         if not path.exists():
             self.write(path, image)
         with np.load(path) as file:
             values, *corners = (torch.from_numpy(file[key])[None] for key in sorted(file))  # arr_0 to arr_5 at most
         return Halfway(values, corners)
 
-    def look(self, network: nn.Module, name: str, image: Pixels) -> Tensor:
+    def look(self, network: nn.Module, image: Pixels) -> Tensor:
         """What `network`, whose blocks are frozen as this one's, says of a picture: logits, float (1, C, h, w)."""
-        seen = self.get(name, image).to(next(network.parameters()).device)
+        seen = self.get(image).to(next(network.parameters()).device)
         logits: Tensor = network(seen.values.float(), seen.switches())
         return logits
 
@@ -112,5 +115,5 @@ class FeatureBatches(Dataset[tuple[Halfway, Tensor]]):
 
     def _view(self, number: int, view: int) -> tuple[Halfway, Tensor]:
         """What the blocks made of one view of a picture, and its labels, uint8 (H, W)."""
-        name, image, labels = self.source.view(number, view)
-        return self.store.get(name, image), torch.from_numpy(labels)
+        image, labels = self.source.view(number, view)
+        return self.store.get(image), torch.from_numpy(labels)

@@ -140,7 +140,7 @@ def freeze(task: Task, network: nn.Module, config: TrainConfig) -> Task:
         return task
     assert isinstance(task.batches, VocBatches)
     folder = config.features or config.out / "features"
-    store = FeatureStore(network, task.info, folder, f"{config.stage} {config.seed}")
+    store = FeatureStore(network, task.info, folder)
     validation = {name: load_voc(config.data / name) for name in config.validation}
 
     def measure(network: nn.Module) -> Report:

@@ -62,8 +62,9 @@ def demo(arguments: argparse.Namespace) -> int:
 
     segment = load_network(settings.network)
     if plan.window:
+        start = time.monotonic()
         shown = parts.show_window(settings, plan.webcam, segment)
-        print(f"{shown} frames shown")
+        print(f"{shown} frames shown, {shown / (time.monotonic() - start):.1f} a second")
     else:
         written = parts.write_demo(settings, segment, arguments.out)
         print(f"written: {written[0].resolve()} and {written[1].resolve()} (left the original, right the result)")

@@ -31,6 +31,15 @@ def test_an_export_is_the_same_network_and_overwrites_nothing(tmp_path):
         run_export(DEFAULT, tmp_path / "net.xml")
 
 
+def test_a_small_export_has_a_third_of_the_size_and_finds_the_same(tmp_path):
+    run_export(DEFAULT, target := tmp_path / "small.safetensors", small=True)
+    assert target.stat().st_size < 0.4 * DEFAULT.stat().st_size
+    picture = np.full((192, 320, 3), 90, np.uint8)
+    picture[60:, 100:220] = 200
+    one, other = (load_segmenter(path, engine="torch")(picture) for path in (DEFAULT, target))
+    assert np.abs(one - other).max() < 0.02
+
+
 def test_the_best_weights_of_a_run_are_exported_by_its_folder_or_its_checkpoint(tmp_path):
     run = tmp_path / "run"
     run.mkdir()

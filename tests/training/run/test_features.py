@@ -49,7 +49,7 @@ def test_a_picture_seen_halfway_looks_as_it_does_to_the_whole_network(folder, ne
     with torch.inference_mode():
         whole = network.eval()(prepared(picture.image(), task.info))
         for _ in range(2):  # computed, and read again
-            seen = store.look(network, picture.name, brought(picture.image(), task.info))
+            seen = store.look(network, brought(picture.image(), task.info))
             assert (seen - whole).std() < 0.02 * whole.std()
     assert whole.std() > 1e-3
 
@@ -69,16 +69,31 @@ def test_each_view_is_computed_once_and_a_batch_is_the_same_again(folder, networ
         assert torch.equal(labels, labels_again)
 
 
-def test_other_blocks_and_other_sizes_have_a_folder_of_their_own(folder, network, tmp_path):
+def test_other_blocks_have_a_folder_of_their_own(folder, network, tmp_path):
     info, folders = voc.new_info(halfway_config(folder)), set()
     network.freeze(3)
-    for kind in ("whole 0", "objects 0"):
-        folders.add(FeatureStore(network, info, tmp_path, kind).folder)
+    folders.add(FeatureStore(network, info, tmp_path).folder)
     network.freeze(2)
-    folders.add(FeatureStore(network, info, tmp_path, "whole 0").folder)
+    folders.add(FeatureStore(network, info, tmp_path).folder)
     network.down[0][0][0].bias.data += 1
-    folders.add(FeatureStore(network, info, tmp_path, "whole 0").folder)
-    assert len(folders) == 4
+    folders.add(FeatureStore(network, info, tmp_path).folder)
+    assert len(folders) == 3
+
+
+def test_a_view_whose_pixels_differ_is_another_one_whatever_set_it_comes_from(folder, network):
+    """Where a picture is cut depends on its number among all: with another set before its own it has other views."""
+    first = halfway_config(folder)
+    second = halfway_config(folder, sets={"voc2012/val": 1, **first.sets})
+    for settings in (first, second):
+        task = voc.freeze(voc.voc_task(settings, None, 0, 1), network, settings)
+        task.batches.store.folder = folder / "features"
+        task.batches.store.folder.mkdir(exist_ok=True)
+        for number in range(len(task.batches.source.pictures)):
+            image, labels = task.batches.source.view(number, 0)
+            seen, seen_labels = task.batches.view(number, 0)
+            values, _ = network.encode(prepared(image, task.info), 3)
+            assert (seen.values - values).abs().max() < 0.02 * values.abs().max()
+            assert torch.equal(seen_labels, torch.from_numpy(labels))
 
 
 def test_a_run_trains_and_measures_halfway_and_leaves_the_frozen_blocks_as_they_were(folder, tmp_path):
