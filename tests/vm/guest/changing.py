@@ -7,20 +7,22 @@ from stage import HOME, ask, full_disk, journal, note, segblur, state, systemctl
 
 
 def service_reloaded() -> None:
-    """`systemctl --user reload` reads the settings again and disturbs nobody."""
+    """`systemctl --user reload` reads the settings again; bad ones are refused, and disturb nobody."""
     reader, path = live(), HOME / ".config/segblur/config.toml"
-    note("calm", "reload")
     path.write_text(CONFIG + "[look]\nblur = 0.7\n")
     systemctl("reload", "segblur")
     until(lambda: ask("status")["settings"]["look"]["blur"] == 0.7, 30, "the setting")
+    reader.now().wait("live", 5)  # as in settings_set: there may have been a placeholder
+    note("calm", "refused reload")
     path.write_text(CONFIG + "[look]\nblur = 7\n")
     systemctl("reload", "segblur")
     until(lambda: "can't be" in journal(time.time() - 60), 30, "a sentence in the log")
     assert ask("status")["settings"]["look"]["blur"] == 0.7
+    reader.now().wait("live", 5)
+    note("calm-over", "refused reload")
     path.write_text(CONFIG)
     systemctl("reload", "segblur")
     reader.now().wait("live", 5)
-    note("calm-over", "reload")
     assert unit("ActiveState") == "active"
 
 
