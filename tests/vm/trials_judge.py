@@ -111,7 +111,7 @@ def first_is_a_placeholder(evidence: Evidence, tapes: dict[str, Recording]) -> N
 
 
 def nothing_is_dropped(evidence: Evidence, tapes: dict[str, Recording]) -> None:
-    """No placeholder is seen around refused reloads, refused settings, full disks and swaps of good and refused weights."""
+    """No placeholder is seen around refused reloads and settings, full disks and swaps of good and refused weights."""
     seen, looked = [], 0
     for name, start, end in calm(evidence, tapes):
         for tape in (tape for key, tape in tapes.items() if key.startswith("tape")):
