@@ -40,7 +40,8 @@ def fill(menu: QMenu, window: "Window") -> None:
     entry(texts.CHECK, lambda: Check(window).open(), "F5")
     entry(texts.SET_UP, window.first_run.show)
     entry(
-        texts.SHORTCUTS, lambda: call_segblur(window, ["tray", "--shortcuts"], lambda _, said: window.say(said.strip()))
+        texts.SHORTCUTS,
+        lambda: call_segblur(window, ["tray", "--shortcuts"], lambda _, output: window.say(output.strip())),
     )
     icon = entry(texts.TRAY, lambda: show_icon(window, icon.isChecked()))
     icon.setCheckable(True)
