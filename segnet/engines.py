@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segnet.configs import UNKNOWN
-from segnet.extras import lacking
+from segnet.extras import USING_GPU, lacking
 
 if TYPE_CHECKING:
     from segnet.mask_model import MaskModel
@@ -25,7 +25,6 @@ Array = NDArray[Any]
 Engine = Callable[[Array, Array], Array]
 MakeGraph = Callable[[], Any]  # → openvino.Model for pictures of any size, new each time
 
-USING_GPU = "using the NVIDIA GPU of this machine"
 OPENVINO_DEVICES = {"cpu": "CPU", "intel-gpu": "GPU", "npu": "NPU"}  # ours → OpenVINO's
 
 

@@ -12,6 +12,7 @@ EXTRAS = {
     "train": ("torch", "torchvision", "matplotlib", "h5py"),
     "panel": ("PySide6-Essentials>=6.8,<6.12",),
 }
+USING_GPU = "using the NVIDIA GPU of this machine"
 PACKAGE = "/usr/lib/segblur"  # the environment of a distribution's package (packaging/tree): only root writes there
 QT = {  # its Qt, by what installs packages there
     "apt": "install python3-pyside6.qtnetwork python3-pyside6.qtsvg python3-pyside6.qtwidgets",

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -107,3 +108,9 @@ def test_the_files_are_the_same_whenever_they_are_made(monkeypatch):
     first = hatch_build.man_page()
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
     assert hatch_build.man_page() == first
+
+
+def test_commands_are_known_where_only_what_a_build_asks_for_is_installed():
+    absent = {"numpy", "cv2", "av", "PIL", "openvino", "safetensors", "torch", "dbus_fast", "tomlkit", "tqdm"}
+    code = f"import sys; sys.modules.update(dict.fromkeys({absent})); import hatch_build as us; us.man_page()"
+    output(sys.executable, "-c", code)

@@ -8,8 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from segnet.engines import USING_GPU
-from segnet.extras import install
+from segnet.extras import USING_GPU, install
 from vcam.host.checks.check import Host, Verdict
 from vcam.host.facts import read
 
