@@ -10,7 +10,7 @@ from math import ceil
 from socket import socket
 from typing import Any
 
-from PySide6.QtCore import QObject, QSocketNotifier, Signal
+from PySide6.QtCore import QObject, QSocketNotifier, QTimer, Signal
 from PySide6.QtGui import QImage
 
 from vcam.control import client
@@ -19,6 +19,7 @@ from vcam.errors import SegBlurError
 from vcam.panel.link import CONNECTING
 
 WIDEST = 640  # pixels; larger pictures are reduced to a half or less of it
+PAUSE = 50  # milliseconds from one picture to the next: thirty a second would take an eighth of a core
 # BT.601, limited range, to blue, green and red: the order of the bytes that Qt paints without converting them again.
 TO_BGR = (
     *(1.164, 2.017, 0.000, -1.164 * 16 - 2.017 * 128),
@@ -72,6 +73,9 @@ class Channel(QObject):
         self._link: socket | None = None
         self._reader: PreviewReader | None = None
         self._bytes = b""  # of the picture that Qt paints
+        self._news: QSocketNotifier | None = None  # of pictures
+        self._pause = QTimer(self, singleShot=True, interval=PAUSE)
+        self._pause.timeout.connect(self._go_on)
 
     @property
     def is_open(self) -> bool:
@@ -95,15 +99,15 @@ class Channel(QObject):
     def close(self) -> None:
         """Let go of it; the service notices at once."""
         if self._stack is not None:
-            stack, self._stack, self._reader, self._link = self._stack, None, None, None
+            stack, self._stack, self._reader, self._link, self._news = self._stack, None, None, None, None
             stack.close()
 
     @contextmanager
-    def _listening(self, file: int, called: Callable[[], None]) -> Iterator[None]:
+    def _listening(self, file: int, called: Callable[[], None]) -> Iterator[QSocketNotifier]:
         notifier = QSocketNotifier(file, QSocketNotifier.Type.Read, self)
         notifier.activated.connect(called)
         try:
-            yield
+            yield notifier
         finally:
             notifier.setEnabled(False)
             notifier.deleteLater()
@@ -120,10 +124,11 @@ class Channel(QObject):
         except SegBlurError as error:
             self._end("" if isinstance(error, client.StoppedError) else str(error))
             return
-        self._stack.enter_context(self._listening(self._reader.fileno(), self._take))
+        self._news = self._stack.enter_context(self._listening(self._reader.fileno(), self._take))
 
     def _take(self) -> None:
         assert self._reader is not None
+        assert self._news is not None
         if self._reader.ended:
             self._end("")
             return
@@ -132,6 +137,13 @@ class Channel(QObject):
         if made is not None:
             self._bytes, (width, height) = made
             self.shown.emit(QImage(self._bytes, width, height, 4 * width, QImage.Format.Format_RGB32))
+            self._news.setEnabled(False)
+            self._pause.start()
+
+    def _go_on(self) -> None:
+        """What has come during the pause, the newest of it, is shown now."""
+        if self._news is not None:
+            self._news.setEnabled(True)
 
     def _end(self, why: str) -> None:
         self.close()
