@@ -53,7 +53,7 @@ class Dim:
     """The blurred room with the lights turned down; `strength` of the blur, 0.2 to 1."""
 
     strength: float
-    clean: ClassVar[float] = 1.0  # see rim.Replacement: a bright room would rim the person
+    clean: ClassVar[float] = 1.0  # see decontaminate.Replacement: a bright room would rim the person
     wrap: ClassVar[float] = 0.0
 
     def __call__(self, pixels: I420, kept: NDArray[Any] | None) -> I420:
