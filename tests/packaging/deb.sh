@@ -52,7 +52,8 @@ try_one_deb() {
   check "a later version replaces it" upgrades "$root" "$name"
   try_program "$root"
   printf '# made by segblur setup, sha256 ...\n' >"$root/etc/modprobe.d/segblur.conf"
-  mkdir -p "$root/etc/modules-load.d" 
+  mkdir -p "$root/etc/modules-load.d" # bookworm has it only with systemd
+  echo mine >"$root/etc/modules-load.d/segblur.conf"
   check "it can be removed" inside "$root" apt-get remove -y -q segblur
   check "after that the program is gone" not test -e "$root/usr/lib/segblur" -o -e "$root/usr/bin/segblur"
   check "it can be purged" inside "$root" apt-get purge -y -q segblur
