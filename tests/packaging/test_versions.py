@@ -18,6 +18,7 @@ PACKAGING = ROOT / "packaging"
         ("rpm/segblur.spec", r"^Version: +(.+)$"),
         ("aur/PKGBUILD", r"^pkgver=(.+)$"),
         ("aur/.SRCINFO", r"^\tpkgver = (.+)$"),
+        ("desktop/metainfo/io.github.segblur.SegBlur.metainfo.xml", r'<releases>\s*<release version="(.+?)"'),
     ],
 )
 def test_a_package_has_the_version_of_the_project(name, line):
