@@ -112,5 +112,5 @@ def test_the_files_are_the_same_whenever_they_are_made(monkeypatch):
 
 def test_commands_are_known_where_only_what_a_build_asks_for_is_installed():
     absent = {"numpy", "cv2", "av", "PIL", "openvino", "safetensors", "torch", "dbus_fast", "tomlkit", "tqdm"}
-    code = f"import sys; sys.modules.update(dict.fromkeys({absent})); import hatch_build as us; us.man_page()"
+    code = f"import sys; sys.modules.update(dict.fromkeys({absent})); import hatch_build; hatch_build.man_page()"
     output(sys.executable, "-c", code)

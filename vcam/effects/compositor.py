@@ -31,7 +31,7 @@ def compose(
         raise ValueError(f"a frame of {frame.pixels.shape} doesn't fit into {result.shape}")
     # Before the effect: what it writes drives the luma out of the processor's own memory.
     cutout = None if mask is None else cut_out(mask.alpha, planes(frame.pixels)[0])
-    # The room too at its full size: corrected after it is shrunk, bright letters on a dark wall would stand out.
+    # The room is corrected at full size, too: after it is shrunk, bright letters on a dark wall would stand out.
     person = frame.pixels if tables is None else toned(frame.pixels, tables)
     np.copyto(result, effect(person, None if mask is None else mask.alpha))
     if cutout is not None:

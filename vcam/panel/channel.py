@@ -135,10 +135,10 @@ class Channel(QObject):
         size = self._reader.size
         made = self._reader.take(lambda i420: convert(i420, size, step_for(size[0], self.width)))
         if made is not None:
-            self._bytes, (width, height) = made
-            self.shown.emit(QImage(self._bytes, width, height, 4 * width, QImage.Format.Format_RGB32))
             self._news.setEnabled(False)
             self._pause.start()
+            self._bytes, (width, height) = made
+            self.shown.emit(QImage(self._bytes, width, height, 4 * width, QImage.Format.Format_RGB32))
 
     def _go_on(self) -> None:
         """What has come during the pause, the newest of it, is shown now."""
