@@ -71,7 +71,7 @@ class TrainConfig(BaseModel):
         None, description="with --views: folder that keeps what was computed, for other runs too; default: in --out"
     )
     input_size: tuple[Positive, Positive] | None = Field(
-        None, description="21 classes: width and height; default: 224 224 for the deconvnet, 320 192 for others"
+        None, description="21 classes: width and height; default: 224,224 for the deconvnet, 320,192 for others"
     )
     stage: Literal["whole", "objects", "proposals"] = Field(
         "whole", description="21 classes: whole pictures, or the two stages of Noh et al. 2015"

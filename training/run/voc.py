@@ -49,7 +49,7 @@ def voc_task(config: TrainConfig, start: WeightsInfo | None, rank: int, world: i
     step, least = architecture.step, architecture.least(info.config)
     if size[0] % step or size[1] % step or min(size) < least:
         raise DataError(
-            f"--input-size {size[0]} {size[1]}: for this {config.network} the sides must be multiples of {step} from "
+            f"--input-size {size[0]},{size[1]}: for this {config.network} the sides must be multiples of {step} from "
             f"{least} up"
         )
     sets = [(load_voc(config.data / name), weight) for name, weight in config.sets.items()]
