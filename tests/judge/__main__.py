@@ -24,10 +24,11 @@ from training.data.pictures import read_rgb
 ROOT = Path(__file__).parent.parent.parent
 WIDTH = 120  # letters in a line of a page
 HOW = {
-    "contour": """How well the contour fits, on photographs whose masks were drawn by hand, enlarged to 720 lines.
-        Boundary IoU: in a band of that share of the diagonal, over all pixels of a set (Cheng et al. 2021). Edge error:
-        mean |share of the person − true share| within 1 % of the diagonal from the contour. Edge width: pixels from
-        10 % to 90 %.""",
+    "contour": """How well the contour fits, on photographs with masks, enlarged to 720 lines; those of webcam
+        and of parts of faces were made by the network's teachers, the others by hand. Boundary IoU: in a band
+        of that share of the diagonal, over all pixels of a set (Cheng et al. 2021). Edge error: mean |share of
+        the person − true share| within 1 % of the diagonal from the contour. Edge width: pixels from 10 % to 90
+        %.""",
     "halo": """People from photographs, their colours known up to the contour and beyond, before rooms, at 1280×720. The
         result is compared with what it should be: the person before the room alone, blurred. Outside, inside: mean
         colour difference (CIE 1976 ΔE; 2.3 can just be seen) within 1 % of the diagonal from the true contour;
