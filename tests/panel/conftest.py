@@ -20,12 +20,13 @@ def application():
 
 @pytest.fixture(autouse=True)
 def usual_look():
-    """The next test begins with the usual palette and font, whatever this one has set."""
+    """The next test begins with the usual palette and font, and without windows of this one, whose timers run on."""
     yield
     widgets = sys.modules.get("PySide6.QtWidgets")
     if widgets and widgets.QApplication.instance():
-        from tests.panel.looks import dress
+        from tests.panel.looks import close_all, dress
 
+        close_all()
         dress()
 
 

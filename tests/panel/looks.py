@@ -5,7 +5,7 @@ from time import monotonic
 
 import numpy as np
 from PIL import Image
-from PySide6.QtCore import QBuffer, QEventLoop, QIODevice, QSettings
+from PySide6.QtCore import QBuffer, QCoreApplication, QEvent, QEventLoop, QIODevice, QSettings
 from PySide6.QtGui import QColor, QFont, QImage, QPalette
 from PySide6.QtWidgets import QApplication
 
@@ -40,6 +40,15 @@ def dress(palette="light", scale=1.0):
     """Palette and font of all windows."""
     QApplication.setPalette(PALETTES[palette]())
     QApplication.setFont(QFont(FONT, round(POINTS * scale)))
+
+
+def close_all():
+    """End the windows that there are, with all that belongs to them."""
+    for window in QApplication.topLevelWidgets():
+        if window.parent() is None:
+            window.close()
+            window.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
 
 
 def settle():
