@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 UNKNOWN = 0.5  # the previous mask of a first frame, and after a scene cut: nothing is known
-MOST_KEPT = 0.8  # share of the previous mask that the memory may keep in a new one
+MOST_KEPT = 0.84  # share of the previous mask that the memory may keep in a new one
 PICTURE = -1  # what operations take in place of the number of another one
 TORCHVISION = (
     "lraspp_mobilenet_v3_large",

@@ -216,7 +216,9 @@ class NetworkSettings(Section):
         description="where it runs: cpu, cuda, intel-gpu, npu (the last two by openvino), or auto: cuda, else cpu",
     )
     size: Literal["fast", "fine"] = Field(
-        "fast", description="picture that the network sees: fast (320×176 by the shipped weights) or fine (384×224)"
+        "fast",
+        description="picture that the network sees: fast (320×176 by the shipped weights) or fine (384×224), which is "
+        "the default of `segblur image`",
     )
     keep: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
         ("person",), min_length=1, description="what stays sharp, with commas between; the shipped weights know person"

@@ -17,7 +17,8 @@ from vcam.media.films import SAMPLE, VideoFile
 from vcam.media.yuv import to_bgr
 from vcam.offline.image import blur_pictures
 from vcam.pipeline.framing import AS_FILMED
-from vcam.settings import FramingSettings, LookSettings
+from vcam.pipeline.known_answer import PICTURE
+from vcam.settings import FramingSettings, LookSettings, config_path
 
 
 def blurred(source, folder, look=None, framing=AS_FILMED, segment=None):
@@ -139,6 +140,21 @@ def test_results_in_the_folder_of_the_pictures_are_no_pictures_of_a_later_run(tm
         (job,) = blur_pictures([tmp_path], tmp_path, Box(), LookSettings())
         assert job.source == tmp_path / "a.png"
     assert listing(tmp_path) == ["a.blurred.jpg", "a.mask.png", "a.png", "a.sheet.jpg"]
+
+
+def test_a_picture_gets_the_fine_size_unless_another_was_chosen(tmp_path, monkeypatch):
+    def mask(folder, *words):
+        assert segblur("image", PICTURE, "-o", tmp_path / folder, *words).returncode == 0
+        return cv2.imread(str(tmp_path / folder / "known_answer.mask.png"), cv2.IMREAD_GRAYSCALE)
+
+    fine = mask("fine", "--network.size", "fine")
+    fast = mask("fast", "--network.size", "fast")
+    assert not np.array_equal(fine, fast)
+    assert np.array_equal(mask("as it is"), fine)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    config_path().parent.mkdir()
+    config_path().write_text('[network]\nsize = "fast"\n')
+    assert np.array_equal(mask("by the settings file"), fast)
 
 
 def test_the_command_names_what_was_written_and_what_was_bad_and_ends_with_1(tmp_path):

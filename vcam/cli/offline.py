@@ -11,7 +11,7 @@ from vcam.cli.options import Commands, add_command, add_settings, overrides, set
 from vcam.errors import SettingsError
 
 if TYPE_CHECKING:
-    from vcam.settings import Settings
+    from vcam.settings import NetworkSettings, Settings
 
 MOST_AT_ONCE = 64  # videos
 
@@ -80,7 +80,7 @@ def image(arguments: argparse.Namespace) -> int:
     from vcam.offline.video import on_stderr
     from vcam.pipeline.network import load_network
 
-    network, troubles = load_network(settings.network), 0
+    network, troubles = load_network(for_pictures(settings.network)), 0
     wanted = settings.look, settings.framing, settings.picture
     for job in blur_pictures(arguments.pictures, arguments.out, network, *wanted):
         if job.trouble:
@@ -89,6 +89,11 @@ def image(arguments: argparse.Namespace) -> int:
         for path in () if job.trouble else job.targets:
             tqdm.write(str(path), file=sys.stdout)
     return 1 if troubles else 0
+
+
+def for_pictures(chosen: "NetworkSettings") -> "NetworkSettings":
+    """With the fine size where none was chosen: a picture has no next one that waits for it."""
+    return chosen if "size" in chosen.model_fields_set else chosen.model_copy(update={"size": "fine"})
 
 
 def video(arguments: argparse.Namespace) -> int:
