@@ -77,14 +77,6 @@ def group_convolution(
     return found.reshape(1, groups * outputs, height, width)
 
 
-def convolution_backprop_data(x: Array, weight: Array, strides: list[int]) -> Array:
-    """Of (inputs, outputs, K, K), the stride being K too."""
-    _, outputs, size, _ = weight.shape
-    _, _, height, width = x.shape
-    found: Array = np.einsum("nihw,iokl->nohkwl", x, weight)
-    return found.reshape(1, outputs, height * size, width * size)
-
-
 def interpolate(x: Array, sides: Array, mode: str, sizes: str, axes: Array, **how: str) -> Array:
     """At another height and width, linear in both."""
     for axis, side in zip(axes, sides, strict=True):

@@ -87,9 +87,13 @@ def mask(layers: Layers, config: SelfieConfig, x: Node, previous: Node) -> Node:
     y = up(layers, y, quarter, "up4")
     y = refine(layers, y, "refine4") if "refine4" in refined else y
     y = up(layers, y, half, "up2")
-    y = ops.convolution_backprop_data(y, layers.tensors["head.weight"], strides=[2, 2])
-    fresh = ops.sigmoid(layers.biased(y, layers.tensors["head.bias"]))
-    return layers.steadied(layers.fours(fresh), previous)
+    return layers.steadied(ops.sigmoid(head(layers, y)), previous)
+
+
+def head(layers: Layers, x: Node) -> Node:
+    """The last convolution, (1, 16, H / 2, W / 2) → (1, 4, H / 2, W / 2), as SelfieNet.mask has it."""
+    weight = layers.tensors["head.weight"].transpose(1, 2, 3, 0).reshape(4, STEM, 1, 1)
+    return layers.convolved(x, weight, layers.tensors["head.bias"].repeat(4))
 
 
 def bottleneck(layers: Layers, x: Node, name: str) -> Node:

@@ -158,15 +158,21 @@ def fill_doubtful_holes(soft: NDArray[Any], background: NDArray[Any], less: NDAr
     `less`: where it is not sure of a person.
     """
     left_over = without_sure(background, less)
-    if not left_over.any():
+    x, y, columns, rows = cv2.boundingRect(left_over)
+    if not columns:
         return soft
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(left_over, connectivity=4)
-    left, top, width, height, area = stats.T
+    part = slice(y, y + rows), slice(x, x + columns)  # in which all of them lie: to look at the rest takes far longer
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(left_over[part], connectivity=4)
+    left, top, width, height, area = stats.T + np.array([[x], [y], [0], [0], [0]])
     inside = (left > 0) & (top > 0) & (left + width < soft.shape[1]) & (top + height < soft.shape[0])
-    sure = np.bincount(labels[background], minlength=count)
+    sure = np.bincount(labels[background[part]], minlength=count)
     holes = inside & (area <= HOLE * soft.size) & (sure == 0)
     holes[0] = False  # not a hole, but what is around them: the person
-    return np.where(holes[labels], np.float32(1.0), soft) if holes.any() else soft
+    if not holes.any():
+        return soft
+    filled = soft.copy()
+    filled[part][holes[labels]] = 1.0
+    return filled
 
 
 def without_sure(background: NDArray[Any], less: NDArray[Any]) -> NDArray[Any]:

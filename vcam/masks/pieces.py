@@ -32,8 +32,8 @@ def without_specks(alpha: NDArray[Any], before: NDArray[Any] | None) -> NDArray[
     area = np.bincount(pieces.ravel(), minlength=count)
     small = area < anywhere
     if before is not None:
-        known = np.unique(pieces[before > PERSON])
-        small[known] = area[known] < again
+        known = np.bincount(pieces[before > PERSON], minlength=count) > 0
+        small &= ~known | (area < again)
     small[0] = False  # not a piece, but what is around them
     if not small.any():
         return alpha

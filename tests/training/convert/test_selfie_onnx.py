@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from segnet.configs import SelfieConfig
+from segnet.configs import MOST_KEPT, SelfieConfig
 from segnet.engines import converted, openvino_works, shaped
 from segnet.selfie import SelfieNet
 from segnet.weights import WeightsError, digest, load_weights
@@ -127,7 +127,7 @@ def test_the_network_of_a_file_is_taken_over_to_the_last_weight(network, file):
         fresh, mask = torch.sigmoid(ours.fresh(x)), ours.mask(x, past)
         assert torch.allclose(fresh, torch.sigmoid(network.fresh(x)))
     share = ((mask - fresh) / (past - fresh)).median()
-    assert float(share) == pytest.approx(0.8 * 0.047, abs=0.002)  # next to nothing of the past
+    assert float(share) == pytest.approx(MOST_KEPT * 0.047, abs=0.002)  # next to nothing of the past
 
 
 def test_two_exports_of_one_file_are_the_same_and_have_the_sizes_that_are_asked_for(network, file, tmp_path):
