@@ -120,8 +120,9 @@ def test_a_reader_alone_that_wants_what_is_not_offered_fails_alone(session, tmp_
     with Node() as node:
         node.wait("paused")
         before = listed()
-        for number in range(3):
-            reader = Reader(session, tmp_path / f"bad-{number}", 3, pixels="RGB")
+        # At once, because each takes half a minute to give up.
+        readers = [Reader(session, tmp_path / f"bad-{number}", 3, pixels="RGB") for number in range(3)]
+        for reader in readers:
             assert reader.process.wait(PATIENCE) != 0
         assert listed() == before
         assert len(Reader(session, tmp_path / "good", 10).numbers()) == 10
