@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from segnet.configs import SelfieConfig
-from segnet.memory import Memory
+from segnet.memory import Memory, whole
 
 QUARTER, EIGHTH, SIXTEENTH, CONTEXT = 16, 24, 32, 128  # channels at these shares of the input, and in the context
 
@@ -149,16 +149,19 @@ class SelfieNet(nn.Module):
 
     def mask(self, x: Tensor, previous: Tensor) -> Tensor:
         """The sigmoid of forward's first, float32 (N, 1, H, W), without the way through logits: for inference."""
-        # The head is transposed, 2×2 of stride 2, so each place makes four of the mask by itself, which is a 1×1
-        # convolution in a third of the time.
-        assert self.head.bias is not None
-        weight, bias = self.head.weight.permute(1, 2, 3, 0).reshape(4, -1, 1, 1), self.head.bias.repeat(4)
-        return self.memory.steadied(torch.sigmoid(F.conv2d(self.features(x), weight, bias).float()), previous)
+        return self.memory.steadied(torch.sigmoid(self.fours(x)), previous)
 
     def fresh(self, x: Tensor) -> Tensor:
         """Logits by this picture alone, float32 (N, 1, H, W)."""
-        logits: Tensor = self.head(self.features(x)).float()
-        return logits
+        return whole(self.fours(x))
+
+    def fours(self, x: Tensor) -> Tensor:
+        """The same, four pixels at each place: float32 (N, 4, H / 2, W / 2)."""
+        # The head is transposed, 2×2 of stride 2: without overlaps, so it is a 1×1 convolution to four channels, which
+        # takes a third of the time.
+        assert self.head.bias is not None
+        weight, bias = self.head.weight.permute(1, 2, 3, 0).reshape(4, -1, 1, 1), self.head.bias.repeat(4)
+        return F.conv2d(self.features(x), weight, bias).float()
 
     def features(self, x: Tensor) -> Tensor:
         """What the head sees, float (N, 16, H / 2, W / 2)."""

@@ -91,7 +91,7 @@ def mask(layers: Layers, config: SelfieConfig, x: Node, previous: Node) -> Node:
 
 
 def head(layers: Layers, x: Node) -> Node:
-    """The last convolution, (1, 16, H / 2, W / 2) → (1, 4, H / 2, W / 2), as SelfieNet.mask has it."""
+    """The last convolution, (1, 16, H / 2, W / 2) → (1, 4, H / 2, W / 2), as SelfieNet.fours has it."""
     weight = layers.tensors["head.weight"].transpose(1, 2, 3, 0).reshape(4, STEM, 1, 1)
     return layers.convolved(x, weight, layers.tensors["head.bias"].repeat(4))
 

@@ -14,7 +14,7 @@ NEARER = 1.5  # as much as another person must count, of the one who is kept,
 CHANGE = 1.0  # and for so many seconds, to be kept instead
 AWAY = 1.5  # seconds for which no other person is kept after the one who was kept has gone
 HAND = 0.125  # share of a person that a loose piece beside them may have: a hand beyond a pale sleeve
-REACH = 1 / 32  # of the mask's width: how far away that may be
+REACH = 1 / 32  # of the mask's width: how far away that, and a soft edge, may be
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,12 @@ def choose(pieces: NDArray[Any], weights: NDArray[Any], last: Nearest | None, no
 
 
 def around(pieces: NDArray[Any], chosen: int, area: NDArray[Any]) -> NDArray[Any]:
-    """Bool (h, w): the chosen piece, loose ones that are theirs, and the soft edges of these: every pixel that is
-    nearer to them than to anybody else.
+    """Bool (h, w): the chosen piece, loose ones that are theirs, and the soft edges of these: every pixel within REACH
+    that is nearer to them than to anybody else.
     """
     reach = 2 * round(REACH * pieces.shape[1]) + 1
-    beside = cv2.dilate((pieces == chosen).view(np.uint8), np.ones((reach, reach), np.uint8)) > 0
+    square = np.ones((reach, reach), np.uint8)
+    beside = cv2.dilate((pieces == chosen).view(np.uint8), square) > 0
     theirs = np.zeros(len(area), bool)
     theirs[pieces[beside]] = True
     theirs &= area <= HAND * area[chosen]
@@ -88,6 +89,7 @@ def around(pieces: NDArray[Any], chosen: int, area: NDArray[Any]) -> NDArray[Any
     _, nearest = cv2.distanceTransformWithLabels(
         (pieces == 0).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_3, labelType=cv2.DIST_LABEL_CCOMP
     )
+    own = theirs[pieces]
     kept = np.zeros(int(nearest.max()) + 1, bool)
-    kept[nearest[theirs[pieces]]] = True
-    return np.asarray(kept[nearest])
+    kept[nearest[own]] = True
+    return np.asarray(kept[nearest] & (cv2.dilate(own.view(np.uint8), square) > 0))

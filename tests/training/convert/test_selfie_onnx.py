@@ -36,7 +36,8 @@ class Theirs(torch.nn.Module):
         self.network, self.inverted = network, inverted
 
     def forward(self, picture):
-        mask = torch.sigmoid(self.network.fresh(picture.permute(0, 3, 1, 2).float())).permute(0, 2, 3, 1)
+        logits = self.network.head(self.network.features(picture.permute(0, 3, 1, 2).float()))
+        mask = torch.sigmoid(logits).permute(0, 2, 3, 1)
         return 1 - mask if self.inverted else mask
 
 
